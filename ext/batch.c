@@ -1,0 +1,394 @@
+/*
+ * batch.c - many queries in one pass over the data.
+ *
+ * Rows are gathered into blocks that stay in the second-level cache; each block meets all queries of the pass like a matrix product (tile
+ * kernels). The float32 results only prune, as in a single search (scorer.c), and what is left gets its canonical distance: the answers are
+ * those of single searches, bit for bit.
+ *
+ * Calls: rows.c, scorer.c, collector.c, kernels.  Called by: vtab_batch.c.  Threads: the connection's.
+ */
+#include "batch.h"
+
+#include <math.h>
+
+/* ---- reading the queries ---- */
+
+void vs_queries_free(vs_queries *queries)
+{
+    sqlite3_free(queries->data);
+    memset(queries, 0, sizeof *queries);
+}
+
+/* Appends one query, converted to the column's type and checked. */
+static int queries_append(vs_queries *queries, const char *who, const vs_vec *vec, vs_scratch *scratch, size_t *capacity, vs_err *err)
+{
+    char place[96];
+    vs_vec own;
+    sqlite3_snprintf((int)sizeof place, place, "%s: query %lld", who, (long long)queries->count);
+    if (queries->dim == 0) {
+        queries->dim = vec->dim;
+    }
+    if (vec->dim != queries->dim) {
+        return vs_error(err, SQLITE_ERROR, "%s: dimensions differ: %lld and %lld", place, (long long)queries->dim, (long long)vec->dim);
+    }
+    size_t bytes = vsk_bytes(queries->type, queries->dim);
+    if (queries->count == VS_BATCH_MAX || (queries->count + 1) * bytes > VS_BATCH_BYTES_MAX) {
+        return vs_error(err, SQLITE_TOOBIG, "%s: a batch has at most %d queries and %d bytes", who, VS_BATCH_MAX, VS_BATCH_BYTES_MAX);
+    }
+    int rc = vs_value_check_finite(place, vec, err);
+    if (rc == SQLITE_OK) {
+        rc = vs_value_convert(place, vec, queries->type, scratch, &own, err);
+    }
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    if (queries->count == *capacity) {
+        size_t grown_capacity = *capacity == 0 ? 16 : 2 * *capacity;
+        unsigned char *grown = sqlite3_realloc64(queries->data, grown_capacity * bytes);
+        if (grown == NULL) {
+            return SQLITE_NOMEM;
+        }
+        queries->data = grown;
+        *capacity = grown_capacity;
+    }
+    memcpy(queries->data + queries->count * bytes, own.data, bytes);
+    queries->count++;
+    return SQLITE_OK;
+}
+
+static int queries_read_blob(vs_queries *queries, const char *who, sqlite3_value *value, size_t dim, vs_scratch *scratch, vs_err *err)
+{
+    int subtype = vs_value_subtype(value);
+    vsk_type given = subtype >= 0 ? (vsk_type)subtype : queries->type == VSK_I8 || queries->type == VSK_BIT ? queries->type : VSK_F32;
+    const unsigned char *data = sqlite3_value_blob(value);
+    size_t n = (size_t)sqlite3_value_bytes(value);
+    size_t capacity = 0;
+    if (n > 0 && data == NULL) {
+        return SQLITE_NOMEM;
+    }
+    if (dim == 0) {
+        return SQLITE_OK;
+    }
+    size_t bytes = vsk_bytes(given, dim);
+    if (n % bytes != 0) {
+        return vs_error(err, SQLITE_ERROR, "%s: expected queries of %lld %s elements (a multiple of %lld bytes), found %lld bytes", who,
+                        (long long)dim, vsk_type_name(given), (long long)bytes, (long long)n);
+    }
+    for (size_t at = 0; at < n; at += bytes) {
+        vs_vec vec = {data + at, dim, given};
+        int rc = queries_append(queries, who, &vec, scratch, &capacity, err);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+    return SQLITE_OK;
+}
+
+static const char *queries_skip_space(const char *at, const char *end)
+{
+    while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r')) {
+        at++;
+    }
+    return at;
+}
+
+/* [[1,2],[3,4]]: this function reads the outer brackets and commas, the vector parser what is within. */
+static int queries_read_json(vs_queries *queries, const char *who, const char *text, size_t n, vs_scratch *scratch, vs_err *err)
+{
+    vs_scratch parsed = VS_SCRATCH_INIT;
+    const char *end = text + n;
+    const char *at = queries_skip_space(text, end);
+    size_t capacity = 0;
+    int is_ok = at < end && *at == '[';
+    int rc = SQLITE_OK;
+    at = queries_skip_space(at + is_ok, end);
+    if (is_ok && at < end && *at == ']') { /* no queries */
+        at++;
+    } else {
+        while (is_ok && rc == SQLITE_OK) {
+            const char *close = at < end && *at == '[' ? memchr(at, ']', (size_t)(end - at)) : NULL;
+            vs_vec vec;
+            is_ok = close != NULL;
+            if (!is_ok) {
+                break;
+            }
+            rc = vs_value_parse_json(who, at, (size_t)(close + 1 - at), queries->type, &parsed, &vec, err);
+            if (rc == SQLITE_OK) {
+                rc = queries_append(queries, who, &vec, scratch, &capacity, err);
+            }
+            at = queries_skip_space(close + 1, end);
+            if (at < end && *at == ',') {
+                at = queries_skip_space(at + 1, end);
+                continue;
+            }
+            is_ok = at < end && *at == ']';
+            at += is_ok;
+            break;
+        }
+    }
+    vs_scratch_free(&parsed);
+    if (rc == SQLITE_OK && (!is_ok || queries_skip_space(at, end) != end)) {
+        rc = vs_error(err, SQLITE_ERROR, "%s: queries must be a JSON array of arrays such as '[[1,2],[3,4]]'; malformed at byte %lld", who,
+                      (long long)(at - text));
+    }
+    return rc;
+}
+
+int vs_queries_read(const char *who, sqlite3_value *value, vsk_type type, size_t dim, vs_queries *out, vs_err *err)
+{
+    vs_scratch scratch = VS_SCRATCH_INIT;
+    int rc;
+    memset(out, 0, sizeof *out);
+    out->type = type;
+    if (sqlite3_value_type(value) == SQLITE_BLOB) {
+        rc = queries_read_blob(out, who, value, dim, &scratch, err);
+    } else if (sqlite3_value_type(value) == SQLITE_TEXT) {
+        const char *text = (const char *)sqlite3_value_text(value);
+        rc = text == NULL ? SQLITE_NOMEM : queries_read_json(out, who, text, (size_t)sqlite3_value_bytes(value), &scratch, err);
+    } else {
+        rc = vs_error(err, SQLITE_MISMATCH, "%s: queries must be a BLOB of queries one after the other or a JSON array of arrays, found %s", who,
+                      (const char *)sqlite3_value_text(value));
+    }
+    vs_scratch_free(&scratch);
+    if (rc != SQLITE_OK) {
+        vs_queries_free(out);
+    }
+    return rc;
+}
+
+/* ---- one pass ---- */
+
+size_t vs_batch_group(int64_t k)
+{
+    int64_t fits = VS_BATCH_HEAP_BYTES / ((int64_t)sizeof(vsk_hit) * (k > 0 ? k : 1));
+    return fits < 1 ? 1 : fits > VS_BATCH_GROUP_MAX ? VS_BATCH_GROUP_MAX : (size_t)fits;
+}
+
+/* The memory of one pass, in one block behind this structure's pointers. */
+typedef struct batch_pass {
+    const vs_plan *plan;
+    const vs_queries *queries;
+    size_t first, count, dim;
+    vs_scorer *scorers;       /* [count] */
+    vs_filter *filters;       /* [count] */
+    vs_collector *collectors; /* [count] */
+    vs_counters counters;
+    int has_ranks;      /* float types: float32 kernels prune */
+    size_t block_rows;  /* capacity of a block */
+    size_t block_count; /* rows gathered */
+    int64_t *ids;              /* [block_rows] */
+    double *norms;             /* [block_rows] canonical, for norm bands */
+    vs_norm_bounds *bounds;    /* [block_rows] */
+    unsigned char *rows;       /* [block_rows][row bytes], as stored */
+    float *rows_f32;           /* [block_rows][dim] */
+    float *queries_f32;        /* [count][dim] */
+    float *ranks;              /* [count][block_rows] */
+} batch_pass;
+
+static void batch_free(batch_pass *pass)
+{
+    for (size_t i = 0; pass->scorers != NULL && i < pass->count; i++) {
+        vs_scorer_free(&pass->scorers[i]);
+    }
+    sqlite3_free(pass->scorers);
+    sqlite3_free(pass->filters);
+    sqlite3_free(pass->collectors);
+    sqlite3_free(pass->ids);
+    sqlite3_free(pass->norms);
+    sqlite3_free(pass->bounds);
+    sqlite3_free(pass->rows);
+    sqlite3_free(pass->rows_f32);
+    sqlite3_free(pass->queries_f32);
+    sqlite3_free(pass->ranks);
+}
+
+/* Zeroed memory of count x size bytes. Sets *rc without memory. */
+static void *batch_alloc(size_t count, size_t size, int *rc)
+{
+    void *memory = *rc == SQLITE_OK ? sqlite3_malloc64((sqlite3_uint64)count * size) : NULL;
+    if (memory == NULL) {
+        *rc = SQLITE_NOMEM;
+    } else {
+        memset(memory, 0, count * size);
+    }
+    return memory;
+}
+
+static int batch_init(batch_pass *pass, size_t k, vsk_hit *hits)
+{
+    int rc = SQLITE_OK;
+    size_t dim = pass->dim;
+    vsk_type type = pass->queries->type;
+    size_t bytes = vsk_bytes(type, dim);
+    pass->block_rows = VS_BATCH_BLOCK_BYTES / (dim * sizeof(float));
+    pass->block_rows = pass->block_rows < 4 ? 4 : pass->block_rows > VS_BATCH_BLOCK_ROWS ? VS_BATCH_BLOCK_ROWS : pass->block_rows;
+    pass->scorers = batch_alloc(pass->count, sizeof *pass->scorers, &rc);
+    pass->filters = batch_alloc(pass->count, sizeof *pass->filters, &rc);
+    pass->collectors = batch_alloc(pass->count, sizeof *pass->collectors, &rc);
+    pass->ids = batch_alloc(pass->block_rows, sizeof *pass->ids, &rc);
+    pass->norms = batch_alloc(pass->block_rows, sizeof *pass->norms, &rc);
+    pass->bounds = batch_alloc(pass->block_rows, sizeof *pass->bounds, &rc);
+    pass->rows = batch_alloc(pass->block_rows, bytes, &rc);
+    for (size_t i = 0; rc == SQLITE_OK && i < pass->count; i++) {
+        vs_vec query = {pass->queries->data + (pass->first + i) * bytes, dim, type};
+        rc = vs_scorer_init(&pass->scorers[i], pass->plan->options.metric, &query);
+        vs_filter_init(&pass->filters[i]);
+        if (pass->plan->options.has_norm_band) {
+            pass->filters[i].norm_lo = (1.0 - pass->plan->options.norm_band) * pass->scorers[i].query_norm;
+            pass->filters[i].norm_hi = (1.0 + pass->plan->options.norm_band) * pass->scorers[i].query_norm;
+        }
+        vs_collector_start(&pass->collectors[i], &pass->scorers[i], &pass->filters[i], hits + i * k, k, &pass->counters);
+    }
+    pass->has_ranks = rc == SQLITE_OK && pass->scorers[0].query_f32 != NULL;
+    if (pass->has_ranks) {
+        pass->rows_f32 = type == VSK_F32 ? NULL : batch_alloc(pass->block_rows, dim * sizeof(float), &rc);
+        pass->queries_f32 = batch_alloc(pass->count, dim * sizeof(float), &rc);
+        pass->ranks = batch_alloc(pass->count, pass->block_rows * sizeof(float), &rc);
+        for (size_t i = 0; rc == SQLITE_OK && i < pass->count; i++) {
+            memcpy(pass->queries_f32 + i * dim, pass->scorers[i].query_f32, dim * sizeof(float));
+        }
+    }
+    return rc;
+}
+
+/* Ranks of all queries against all rows of the block. */
+static void batch_rank(batch_pass *pass)
+{
+    const vsk_table *kernels = vsk_get();
+    size_t dim = pass->dim;
+    size_t n = pass->block_count;
+    vs_metric metric = pass->plan->options.metric;
+    const float *rows = (const float *)(const void *)pass->rows;
+    if (pass->rows_f32 != NULL) {
+        kernels->to_f32[pass->queries->type](pass->rows, pass->rows_f32, n * dim);
+        rows = pass->rows_f32;
+    }
+    if (metric == VS_L1) {
+        for (size_t i = 0; i < pass->count; i++) {
+            kernels->rank_l1[VSK_F32](pass->queries_f32 + i * dim, rows, dim * sizeof(float), n, dim, pass->ranks + i * n);
+        }
+    } else if (metric == VS_L2 || metric == VS_L2SQ) {
+        kernels->tile_l2sq(pass->queries_f32, dim, pass->count, rows, dim, n, dim, pass->ranks);
+    } else {
+        kernels->tile_dot(pass->queries_f32, dim, pass->count, rows, dim, n, dim, pass->ranks);
+    }
+}
+
+/* One query against the block. */
+static void batch_score(batch_pass *pass, size_t query)
+{
+    vs_scorer *scorer = &pass->scorers[query];
+    const vs_filter *filter = &pass->filters[query];
+    size_t bytes = vsk_bytes(pass->queries->type, pass->dim);
+    for (size_t j = 0; j < pass->block_count; j++) {
+        double distance;
+        if (pass->plan->options.has_norm_band && (pass->norms[j] < filter->norm_lo || pass->norms[j] > filter->norm_hi)) {
+            continue;
+        }
+        if (pass->has_ranks && vs_scorer_prunes(scorer, (double)pass->ranks[query * pass->block_count + j], pass->bounds[j])) {
+            continue;
+        }
+        if (vs_distance(scorer->metric, scorer->type, pass->rows + j * bytes, scorer->query, pass->dim, &distance) == VS_DIST_VALUE) {
+            pass->counters.rows_finished++;
+            if (distance <= scorer->limit) {
+                vs_collector_push(&pass->collectors[query], distance, pass->ids[j]);
+            }
+        }
+    }
+}
+
+static void batch_flush(batch_pass *pass)
+{
+    if (pass->has_ranks && pass->block_count > 0) {
+        batch_rank(pass);
+    }
+    for (size_t i = 0; i < pass->count; i++) {
+        batch_score(pass, i);
+    }
+    pass->block_count = 0;
+}
+
+/* Takes the current row into the block. */
+static int batch_gather(batch_pass *pass, vs_rows *rows, vs_err *err)
+{
+    const vsk_table *kernels = vsk_get();
+    vsk_type type = pass->queries->type;
+    size_t bytes = vsk_bytes(type, pass->dim);
+    size_t at = pass->block_count;
+    double sumsq = 0.0;
+    if (type != VSK_BIT) {
+        sumsq = kernels->sumsq[type](rows->data, pass->dim);
+        if (!isfinite(sumsq)) { /* float32 squares cannot overflow a double: an element is NaN or infinite */
+            return vs_rows_bad(rows, err);
+        }
+    }
+    memcpy(pass->rows + at * bytes, rows->data, bytes);
+    pass->ids[at] = rows->id;
+    pass->norms[at] = sqrt(sumsq);
+    pass->bounds[at] = vs_scorer_norm_bounds(&pass->scorers[0], sumsq);
+    if (++pass->block_count == pass->block_rows) {
+        batch_flush(pass);
+    }
+    return SQLITE_OK;
+}
+
+static int batch_read_all(batch_pass *pass, const char *who, vs_err *err)
+{
+    vs_rows rows;
+    vs_rows_shape shape = {who, pass->queries->type, pass->dim, pass->plan->options.skip_bad_rows};
+    int rc = vs_rows_open(&pass->plan->target, &shape, pass->plan->strategy == VS_BY_INDEX ? VS_ROWS_INDEX : VS_ROWS_TABLE, pass->plan->index,
+                          &rows, err);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    int job = vs_job_begin(who, pass->plan->target.label, "scan", (int64_t)pass->plan->estimate);
+    rc = vs_rows_start(&rows, 0.0, 0.0, NULL, 0);
+    while (rc == SQLITE_OK && (rc = vs_rows_next(&rows, err)) == SQLITE_ROW) {
+        rc = batch_gather(pass, &rows, err);
+        if (pass->block_count == 0) {
+            vs_job_progress(job, rows.rows_read);
+        }
+    }
+    vs_job_end(job);
+    pass->counters.rows_read += rows.rows_read;
+    pass->counters.rows_skipped += rows.rows_skipped;
+    vs_rows_close(&rows);
+    if (rc == SQLITE_DONE) {
+        batch_flush(pass);
+        rc = SQLITE_OK;
+    }
+    return rc;
+}
+
+int vs_batch_run(vs_conn *conn, const char *who, const vs_plan *plan, const vs_queries *queries, size_t first, size_t count, size_t k,
+                 vsk_hit *hits, size_t *counts, vs_err *err)
+{
+    batch_pass pass;
+    int64_t started = vs_metrics_now_ns();
+    memset(&pass, 0, sizeof pass);
+    memset(counts, 0, count * sizeof *counts);
+    if (count == 0 || k == 0) {
+        return SQLITE_OK;
+    }
+    pass.plan = plan;
+    pass.queries = queries;
+    pass.first = first;
+    pass.count = count;
+    pass.dim = queries->dim;
+    int rc = batch_init(&pass, k, hits);
+    if (rc == SQLITE_OK) {
+        rc = batch_read_all(&pass, who, err);
+    }
+    for (size_t i = 0; rc == SQLITE_OK && i < count; i++) {
+        vsk_topk_sort(&pass.collectors[i].topk);
+        counts[i] = pass.collectors[i].topk.count;
+        pass.counters.rows_returned += (int64_t)counts[i];
+    }
+    if (rc == SQLITE_OK && conn->settings.stats) {
+        pass.counters.calls = 1;
+        pass.counters.time_ns = vs_metrics_now_ns() - started;
+        vs_metrics_add(&conn->metrics, plan->target.label, who, vs_strategy_name(plan->strategy), &pass.counters);
+    }
+    batch_free(&pass);
+    return rc;
+}

@@ -1,0 +1,93 @@
+/*
+ * distance.c - canonical distances by metric and element type.
+ *
+ * The kernels sum; this file takes roots, divides and decides what a zero or non-finite input means. Square root and division
+ * are correctly rounded by IEEE 754, so the results keep the kernels' property: same bits everywhere.
+ *
+ * Calls: kernels.  Called by: func.c, search.c, normidx.c.  Threads: any.
+ */
+#include "distance.h"
+
+#include <math.h>
+
+static const char *const distance_names[VS_METRIC_COUNT] = {"l2", "l2sq", "l1", "cosine", "dot", "hamming", "jaccard"};
+
+const char *vs_metric_name(vs_metric metric)
+{
+    return distance_names[metric];
+}
+
+int vs_metric_by_name(const char *name)
+{
+    for (int i = 0; i < VS_METRIC_COUNT; i++) {
+        if (strcmp(name, distance_names[i]) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+int vs_metric_takes(vs_metric metric, vsk_type type)
+{
+    return (type == VSK_BIT) == (metric == VS_HAMMING || metric == VS_JACCARD);
+}
+
+vs_dist_kind vs_similarity(vs_metric metric, vsk_type type, const void *a, const void *b, size_t dim, double *out)
+{
+    const vsk_table *k = vsk_get();
+    double triple[3];
+    assert(metric == VS_DOT || metric == VS_COSINE);
+    if (metric == VS_DOT) {
+        *out = k->dot[type](a, b, dim);
+        return isfinite(*out) ? VS_DIST_VALUE : VS_DIST_NONFINITE;
+    }
+    k->triple[type](a, b, dim, triple);
+    double product = triple[1] * triple[2];
+    if (!isfinite(triple[0]) || !isfinite(product)) {
+        return VS_DIST_NONFINITE;
+    }
+    if (product == 0.0) {
+        return VS_DIST_NULL;
+    }
+    /* sqrt(x*x) is x, so equal vectors are at distance 0 exactly; rounding elsewhere may leave [-1, 1] by an ulp. */
+    double cosine = triple[0] / sqrt(product);
+    *out = cosine > 1.0 ? 1.0 : cosine < -1.0 ? -1.0 : cosine;
+    return VS_DIST_VALUE;
+}
+
+vs_dist_kind vs_distance(vs_metric metric, vsk_type type, const void *a, const void *b, size_t dim, double *out)
+{
+    const vsk_table *k = vsk_get();
+    double value = 0.0;
+    assert(vs_metric_takes(metric, type));
+    switch (metric) {
+    case VS_L2:
+        value = sqrt(k->l2sq[type](a, b, dim));
+        break;
+    case VS_L2SQ:
+        value = k->l2sq[type](a, b, dim);
+        break;
+    case VS_L1:
+        value = k->l1[type](a, b, dim);
+        break;
+    case VS_HAMMING:
+        value = k->hamming(a, b, dim);
+        break;
+    case VS_JACCARD:
+        value = k->jaccard(a, b, dim);
+        break;
+    case VS_DOT:
+    case VS_COSINE: {
+        vs_dist_kind kind = vs_similarity(metric, type, a, b, dim, &value);
+        *out = (metric == VS_COSINE ? 1.0 : 0.0) - value; /* not -x: a dot product of 0 is a distance of +0 */
+        return kind;
+    }
+    default:
+        assert(0);
+    }
+    if (!isfinite(value)) {
+        return VS_DIST_NONFINITE;
+    }
+    *out = value;
+    return VS_DIST_VALUE;
+}

@@ -1,0 +1,32 @@
+/*
+ * options.h - the JSON object of the `options` argument of a search.
+ */
+#ifndef VS_OPTIONS_H
+#define VS_OPTIONS_H
+
+#include "error.h"
+
+typedef struct vs_options {
+    vs_metric metric;  /* "metric", default l2 (hamming for bit vectors) */
+    vsk_type type;     /* "type": element type of the stored column, default float32 */
+    int has_norm_band; /* "norm_band" was given */
+    double norm_band;  /* keep rows with |x| within (1 - w)|q| .. (1 + w)|q| */
+    int skip_bad_rows; /* "bad_rows":"skip" */
+    char *index;       /* "index": owned; NULL: choose by cost */
+} vs_options;
+
+/* The options of a search that names none. */
+void vs_options_default(vs_options *options);
+
+/*
+ * Reads the JSON text with SQLite's own JSON functions, on the caller's connection.
+ *
+ *   text  NULL means no options
+ *
+ * Unknown keys, values of a wrong type and values that this version does not support are errors, each a sentence that starts
+ * with `who` and says what there is. After an error *out owns nothing.
+ */
+int vs_options_parse(sqlite3 *db, const char *who, const char *text, vs_options *out, vs_err *err);
+void vs_options_free(vs_options *options);
+
+#endif

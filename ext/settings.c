@@ -1,0 +1,134 @@
+/*
+ * settings.c - settings of one connection, read and set by vec_config.
+ *
+ *     SELECT vec_config('norm_index');            -- 'auto'
+ *     SELECT vec_config('norm_index', 'off');     -- sets it, returns the new value
+ *
+ * Calls: func.c for registration, kernels for the level in use.  Called by: vecshard.c, and whoever
+ * obeys a setting. Threads: the thread inside a call of the connection.
+ */
+#include "settings.h"
+
+#include "func.h"
+
+void vs_settings_init(vs_settings *settings)
+{
+    settings->norm_index = VS_NORM_INDEX_AUTO;
+    settings->stats = 1;
+}
+
+/* One setting. `values` are what it takes, by number; NULL: read only. */
+typedef struct settings_entry {
+    const char *name;
+    const char *const *values;
+    int count;
+} settings_entry;
+
+enum { SETTINGS_NORM_INDEX, SETTINGS_STATS, SETTINGS_CPU, SETTINGS_COUNT };
+
+static const char *const settings_norm_index_values[] = {"auto", "off"};
+static const char *const settings_stats_values[] = {"0", "1"};
+static const settings_entry settings_entries[SETTINGS_COUNT] = {
+    {"norm_index", settings_norm_index_values, 2},
+    {"stats", settings_stats_values, 2},
+    {"cpu", NULL, 0},
+};
+
+/* Number of the setting that an argument names. */
+static int settings_find(const char *who, sqlite3_value *name_value, int *out, vs_err *err)
+{
+    const char *name = (const char *)sqlite3_value_text(name_value);
+    if (name == NULL) {
+        return SQLITE_NOMEM;
+    }
+    for (int i = 0; i < SETTINGS_COUNT; i++) {
+        if (strcmp(name, settings_entries[i].name) == 0) {
+            *out = i;
+            return SQLITE_OK;
+        }
+    }
+    return vs_error(err, SQLITE_ERROR, "%s: no setting '%s': there are norm_index, stats and cpu",
+                    who, name);
+}
+
+/* Number of the value that an argument names. */
+static int settings_find_value(const char *who, const settings_entry *entry, sqlite3_value *value,
+                               int *out, vs_err *err)
+{
+    const char *text = (const char *)sqlite3_value_text(value);
+    if (text == NULL) {
+        return SQLITE_NOMEM;
+    }
+    if (entry->values == NULL) {
+        return vs_error(err, SQLITE_ERROR, "%s: '%s' can only be read", who, entry->name);
+    }
+    for (int i = 0; i < entry->count; i++) {
+        if (strcmp(text, entry->values[i]) == 0) {
+            *out = i;
+            return SQLITE_OK;
+        }
+    }
+    return vs_error(err, SQLITE_ERROR, "%s: '%s' is '%s' or '%s', not '%s'", who, entry->name,
+                    entry->values[0], entry->values[1], text);
+}
+
+static void settings_result(sqlite3_context *ctx, const vs_settings *settings, int which)
+{
+    switch (which) {
+    case SETTINGS_NORM_INDEX:
+        sqlite3_result_text(ctx, settings_norm_index_values[settings->norm_index], -1,
+                            SQLITE_STATIC);
+        break;
+    case SETTINGS_STATS:
+        sqlite3_result_int(ctx, settings->stats);
+        break;
+    default:
+        sqlite3_result_text(ctx, vsk_level_name(vsk_level_in_use()), -1, SQLITE_STATIC);
+        break;
+    }
+}
+
+static void settings_set(vs_settings *settings, int which, int value)
+{
+    if (which == SETTINGS_NORM_INDEX) {
+        settings->norm_index = (vs_norm_index)value;
+    } else {
+        settings->stats = value;
+    }
+}
+
+/* vec_config(name), vec_config(name, value) */
+static void settings_config(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    const vs_func *func = sqlite3_user_data(ctx);
+    const char *who = func->entry->name;
+    vs_settings *settings = &func->conn->settings;
+    vs_err err = VS_ERR_INIT;
+    int which = 0, value = 0;
+    if (vs_func_any_null(argc, argv)) {
+        return;
+    }
+    int rc = settings_find(who, argv[0], &which, &err);
+    if (rc == SQLITE_OK && argc == 2) {
+        rc = settings_find_value(who, &settings_entries[which], argv[1], &value, &err);
+    }
+    if (rc != SQLITE_OK) {
+        vs_error_result(ctx, rc, &err);
+        return;
+    }
+    if (argc == 2) {
+        settings_set(settings, which, value);
+    }
+    settings_result(ctx, settings, which);
+}
+
+static const vs_func_entry settings_functions[] = {
+    {"vec_config", 1, SQLITE_INNOCUOUS, 0, settings_config, NULL, NULL},
+    {"vec_config", 2, SQLITE_DIRECTONLY, 0, settings_config, NULL, NULL},
+};
+
+int vs_settings_register(struct vs_conn *conn)
+{
+    return vs_func_register_table(conn, settings_functions,
+                                  sizeof settings_functions / sizeof settings_functions[0]);
+}

@@ -1,0 +1,336 @@
+/*
+ * vtab_batch.c - vec_search_batch: many queries in one pass.
+ *
+ *     SELECT query_no, rank, id, distance FROM vec_search_batch('docs', 'embedding', :queries, 10);
+ *
+ * Columns: query_no (from 0), rank (from 1), id, distance; hidden arguments tbl, col, queries, k, options.
+ *
+ * Planning (xBestIndex). The arguments tbl, col, queries and k are needed as equalities, options is optional; nothing else is handed over.
+ * Rows come by query_no, then rank: ORDER BY query_no [, rank] is consumed.
+ *
+ * Executing. Queries are answered in groups of up to 256, one pass over the data each, when the cursor reaches them: memory does not
+ * grow with the size of the batch beyond the queries themselves. Within a statement that writes, all are answered at once: later groups
+ * would see what it wrote.
+ *
+ * Calls: plan.c, batch.c, args.c.  Called by: vtab_search.c (registration).  Threads: the connection's.
+ */
+#include "vtab_batch.h"
+
+#include <math.h>
+
+#include "args.h"
+#include "batch.h"
+#include "vs_api.h"
+
+static const char batch_who[] = "vec_search_batch";
+
+typedef enum batch_column { BATCH_QUERY_NO, BATCH_RANK, BATCH_ID, BATCH_DISTANCE, BATCH_TBL, BATCH_COL, BATCH_QUERIES, BATCH_K, BATCH_OPTIONS } batch_column;
+#define BATCH_ARGUMENTS (BATCH_OPTIONS - BATCH_TBL + 1)
+
+typedef struct batch_cursor {
+    sqlite3_vtab_cursor base;
+    vs_conn *conn; /* borrowed */
+    int has_plan;
+    vs_plan plan;
+    vs_queries queries;
+    size_t k;
+    vsk_hit *hits;  /* owned: [held][k] */
+    size_t *counts; /* owned: [held] */
+    size_t held;        /* queries that hits has room for */
+    size_t first;       /* query of hits[0] */
+    size_t answered;    /* queries in hits */
+    size_t query, rank; /* the current row: query within hits, rank from 0 */
+    sqlite3_value *arguments[BATCH_ARGUMENTS]; /* owned copies */
+    int64_t row; /* rows returned so far */
+    int is_end;
+} batch_cursor;
+
+static int vtab_batch_connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out, char **message)
+{
+    (void)argc;
+    (void)argv;
+    (void)message;
+    vs_api_uses_all_schemas(db);
+    return vs_table_connect(db, aux,
+                            "CREATE TABLE x(query_no INTEGER, rank INTEGER, id INTEGER, distance REAL, tbl TEXT HIDDEN, col TEXT HIDDEN, "
+                            "queries HIDDEN, k INTEGER HIDDEN, options TEXT HIDDEN)",
+                            out);
+}
+
+/* Words and cost. */
+static int batch_describe(vs_conn *conn, sqlite3_index_info *info, const int *leading, vs_err *err)
+{
+    const char *table = vs_args_literal(info, leading[0]);
+    const char *column = vs_args_literal(info, leading[1]);
+    const char *options = vs_args_literal(info, leading[4]);
+    int64_t k = vs_args_literal_k(info, leading[3], 10);
+    info->estimatedCost = 1e6;
+    info->estimatedRows = 100 * k + 1;
+    vs_plan plan;
+    int is_known = 0;
+    if (table != NULL && column != NULL && (leading[4] < 0 || options != NULL)) {
+        int rc = vs_plan_make_early(conn, batch_who, table, column, options, k, &plan, &is_known, err);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
+    }
+    if (!is_known) {
+        info->idxStr = sqlite3_mprintf("batch, %s", VS_PLAN_WORDS_LATER);
+    } else {
+        vs_plan_to_pass(&plan);
+        char *words = vs_plan_words(&plan);
+        info->idxNum = (int)plan.strategy;
+        info->estimatedCost = 10.0 * vs_plan_cost(&plan, plan.strategy, plan.estimate) + 100.0;
+        vs_plan_free(&plan);
+        info->idxStr = words == NULL ? NULL : sqlite3_mprintf("%s, up to %d queries at a time", words, VS_BATCH_GROUP_MAX);
+        sqlite3_free(words);
+    }
+    info->needToFreeIdxStr = 1;
+    return info->idxStr == NULL ? SQLITE_NOMEM : SQLITE_OK;
+}
+
+static int batch_is_ordered(const sqlite3_index_info *info)
+{
+    static const int order[] = {BATCH_QUERY_NO, BATCH_RANK};
+    for (int i = 0; i < info->nOrderBy; i++) {
+        if (i >= 2 || info->aOrderBy[i].desc || info->aOrderBy[i].iColumn != order[i]) {
+            return 0;
+        }
+    }
+    return info->nOrderBy > 0;
+}
+
+static int vtab_batch_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
+{
+    int leading[BATCH_ARGUMENTS];
+    int argument = 0;
+    vs_err err = VS_ERR_INIT;
+    int rc = vs_args_find(info, BATCH_TBL, BATCH_OPTIONS, leading);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    if (leading[0] < 0 || leading[1] < 0 || leading[2] < 0 || leading[3] < 0) {
+        vs_args_plan_incomplete(info);
+        return SQLITE_OK;
+    }
+    for (int i = 0; i < BATCH_ARGUMENTS && rc == SQLITE_OK; i++) {
+        if (leading[i] >= 0) {
+            rc = vs_args_claim(info, leading[i], ++argument, batch_who, &err);
+        }
+    }
+    if (rc == SQLITE_OK) {
+        rc = batch_describe(((vs_table *)base)->conn, info, leading, &err);
+    }
+    info->orderByConsumed = batch_is_ordered(info);
+    return vs_error_vtab(base, rc, &err);
+}
+
+static int vtab_batch_open(sqlite3_vtab *base, sqlite3_vtab_cursor **out)
+{
+    batch_cursor *cursor = sqlite3_malloc64(sizeof *cursor);
+    if (cursor == NULL) {
+        return SQLITE_NOMEM;
+    }
+    memset(cursor, 0, sizeof *cursor);
+    cursor->conn = ((vs_table *)base)->conn;
+    cursor->is_end = 1;
+    *out = &cursor->base;
+    return SQLITE_OK;
+}
+
+/* Forgets the last batch. */
+static void batch_clear(batch_cursor *cursor)
+{
+    if (cursor->has_plan) {
+        vs_plan_free(&cursor->plan);
+        cursor->has_plan = 0;
+    }
+    vs_queries_free(&cursor->queries);
+    sqlite3_free(cursor->hits);
+    sqlite3_free(cursor->counts);
+    cursor->hits = NULL;
+    cursor->counts = NULL;
+    for (int i = 0; i < BATCH_ARGUMENTS; i++) {
+        sqlite3_value_free(cursor->arguments[i]);
+        cursor->arguments[i] = NULL;
+    }
+    cursor->is_end = 1;
+}
+
+static int vtab_batch_close(sqlite3_vtab_cursor *base)
+{
+    batch_cursor *cursor = (batch_cursor *)base;
+    batch_clear(cursor);
+    sqlite3_free(cursor);
+    return SQLITE_OK;
+}
+
+/* Answers the next queries, as many as are held, in passes of a group each. */
+static int batch_answer(batch_cursor *cursor, vs_err *err)
+{
+    size_t group = vs_batch_group((int64_t)cursor->k);
+    size_t left = cursor->queries.count - cursor->first;
+    cursor->answered = left < cursor->held ? left : cursor->held;
+    for (size_t done = 0; done < cursor->answered; done += group) {
+        size_t count = cursor->answered - done < group ? cursor->answered - done : group;
+        int rc = vs_batch_run(cursor->conn, batch_who, &cursor->plan, &cursor->queries, cursor->first + done, count, cursor->k,
+                              cursor->hits + done * cursor->k, cursor->counts + done, err);
+        if (rc != SQLITE_OK) {
+            cursor->answered = 0;
+            return rc;
+        }
+    }
+    return SQLITE_OK;
+}
+
+/* Moves to the first row at or after (query, rank), answering further queries as needed. */
+static int batch_settle(batch_cursor *cursor, vs_err *err)
+{
+    for (;;) {
+        while (cursor->query < cursor->answered && cursor->rank >= cursor->counts[cursor->query]) {
+            cursor->query++;
+            cursor->rank = 0;
+        }
+        cursor->is_end = cursor->query == cursor->answered;
+        if (!cursor->is_end) {
+            return SQLITE_OK;
+        }
+        cursor->first += cursor->answered;
+        cursor->query = 0;
+        cursor->rank = 0;
+        int rc = batch_answer(cursor, err);
+        if (rc != SQLITE_OK || cursor->answered == 0) {
+            return rc;
+        }
+    }
+}
+
+static int batch_start(batch_cursor *cursor, int argc, sqlite3_value **argv, vs_err *err)
+{
+    const char *table, *column;
+    const char *options = NULL;
+    int64_t k = 0;
+    size_t dim = 0;
+    int rc = SQLITE_OK;
+    for (int i = 0; i < argc; i++) {
+        cursor->arguments[i] = sqlite3_value_dup(argv[i]);
+        if (cursor->arguments[i] == NULL) {
+            return SQLITE_NOMEM;
+        }
+    }
+    rc = vs_args_text(batch_who, "the table's name", argv[0], &table, err);
+    if (rc == SQLITE_OK) {
+        rc = vs_args_text(batch_who, "the column's name", argv[1], &column, err);
+    }
+    if (rc == SQLITE_OK) {
+        rc = vs_args_k(batch_who, argv[3], &k, err);
+    }
+    if (rc == SQLITE_OK && k == INT64_MAX) {
+        rc = vs_error(err, SQLITE_ERROR, "%s: k must be an integer, found NULL", batch_who);
+    }
+    if (rc == SQLITE_OK) {
+        rc = vs_args_optional_text(batch_who, "options", cursor->arguments[BATCH_OPTIONS - BATCH_TBL], &options, err);
+    }
+    if (rc == SQLITE_OK) {
+        rc = vs_plan_make(cursor->conn, batch_who, table, column, options, k, &cursor->plan, err);
+        cursor->has_plan = rc == SQLITE_OK;
+    }
+    if (rc == SQLITE_OK) {
+        vs_plan_to_pass(&cursor->plan);
+        rc = vs_plan_stored_dim(&cursor->plan, batch_who, 1, &dim, err);
+    }
+    if (rc != SQLITE_OK || sqlite3_value_type(argv[2]) == SQLITE_NULL) {
+        return rc; /* no queries */
+    }
+    rc = vs_queries_read(batch_who, argv[2], cursor->plan.options.type, dim, &cursor->queries, err);
+    if (rc != SQLITE_OK || cursor->queries.count == 0) {
+        return rc;
+    }
+    cursor->k = (size_t)k;
+    cursor->held = vs_args_is_writing(cursor->conn->db) ? cursor->queries.count : vs_batch_group(k);
+    cursor->hits = sqlite3_malloc64(cursor->held * (cursor->k > 0 ? cursor->k : 1) * sizeof *cursor->hits);
+    cursor->counts = sqlite3_malloc64(cursor->held * sizeof *cursor->counts);
+    if (cursor->hits == NULL || cursor->counts == NULL) {
+        return SQLITE_NOMEM;
+    }
+    return batch_settle(cursor, err);
+}
+
+static int vtab_batch_filter(sqlite3_vtab_cursor *base, int number, const char *words, int argc, sqlite3_value **argv)
+{
+    batch_cursor *cursor = (batch_cursor *)base;
+    vs_err err = VS_ERR_INIT;
+    (void)words;
+    batch_clear(cursor);
+    if (number == VS_ARGS_INCOMPLETE) {
+        int rc = vs_error(&err, SQLITE_ERROR, "%s: needs arguments (table, column, queries, k [, options])", batch_who);
+        return vs_error_vtab(base->pVtab, rc, &err);
+    }
+    cursor->first = cursor->answered = cursor->query = cursor->rank = 0;
+    cursor->row = 0;
+    return vs_error_vtab(base->pVtab, batch_start(cursor, argc, argv, &err), &err);
+}
+
+static int vtab_batch_next(sqlite3_vtab_cursor *base)
+{
+    batch_cursor *cursor = (batch_cursor *)base;
+    vs_err err = VS_ERR_INIT;
+    cursor->rank++;
+    cursor->row++;
+    return vs_error_vtab(base->pVtab, batch_settle(cursor, &err), &err);
+}
+
+static int vtab_batch_eof(sqlite3_vtab_cursor *base)
+{
+    return ((batch_cursor *)base)->is_end;
+}
+
+static int vtab_batch_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int column)
+{
+    batch_cursor *cursor = (batch_cursor *)base;
+    const vsk_hit *hit = &cursor->hits[cursor->query * cursor->k + cursor->rank];
+    switch (column) {
+    case BATCH_QUERY_NO:
+        sqlite3_result_int64(ctx, (int64_t)(cursor->first + cursor->query));
+        break;
+    case BATCH_RANK:
+        sqlite3_result_int64(ctx, (int64_t)cursor->rank + 1);
+        break;
+    case BATCH_ID:
+        sqlite3_result_int64(ctx, hit->id);
+        break;
+    case BATCH_DISTANCE:
+        sqlite3_result_double(ctx, hit->distance);
+        break;
+    default:
+        if (cursor->arguments[column - BATCH_TBL] != NULL) {
+            sqlite3_result_value(ctx, cursor->arguments[column - BATCH_TBL]);
+        }
+    }
+    return SQLITE_OK;
+}
+
+static int vtab_batch_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
+{
+    *out = ((batch_cursor *)base)->row; /* an id comes back for several queries: only the position is unique */
+    return SQLITE_OK;
+}
+
+static const sqlite3_module vtab_batch_module = {
+    .iVersion = 0,
+    .xConnect = vtab_batch_connect,
+    .xBestIndex = vtab_batch_best_index,
+    .xDisconnect = vs_table_disconnect,
+    .xOpen = vtab_batch_open,
+    .xClose = vtab_batch_close,
+    .xFilter = vtab_batch_filter,
+    .xNext = vtab_batch_next,
+    .xEof = vtab_batch_eof,
+    .xColumn = vtab_batch_column,
+    .xRowid = vtab_batch_rowid,
+};
+
+int vs_vtab_batch_register(vs_conn *conn)
+{
+    return sqlite3_create_module_v2(conn->db, batch_who, &vtab_batch_module, vs_conn_ref(conn), vs_conn_unref);
+}

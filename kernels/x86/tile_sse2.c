@@ -1,0 +1,134 @@
+/*
+ * tile_sse2.c - many float32 queries against many float32 rows, blocked for registers, with SSE2.
+ *
+ * A tile of TILE_QUERIES x TILE_ROWS pairs is summed at once, one vector of sums per pair, so that
+ * each loaded vector serves several pairs. At the edges of the block a tile repeats its first row
+ * and drops the results, or is one query high: every pair is summed in the same order wherever it
+ * lies.
+ */
+#include "../vsk_impl.h"
+
+#if defined(VSK_X86)
+#include "sse2_begin.h"
+
+enum {
+    TILE_QUERIES_SSE2 = 2, /* 8 sums leave room for products that no instruction fuses */
+    TILE_ROWS_SSE2 = 4
+};
+
+/* The first n elements, then zeros; reads no others. */
+VSK_INLINE __m128 tile_load_sse2(const float *at, size_t n)
+{
+    float rest[4] = {0};
+
+    if (n == 4) {
+        return _mm_loadu_ps(at);
+    }
+    memcpy(rest, at, n * sizeof *at);
+    return _mm_loadu_ps(rest);
+}
+
+/* The sums of the elements of four vectors. */
+VSK_INLINE __m128 tile_fold_sse2(const __m128 sum_f32x4[TILE_ROWS_SSE2])
+{
+    __m128 column_f32x4[4] = {sum_f32x4[0], sum_f32x4[1], sum_f32x4[2], sum_f32x4[3]};
+    _MM_TRANSPOSE4_PS(column_f32x4[0], column_f32x4[1], column_f32x4[2], column_f32x4[3]);
+    return _mm_add_ps(_mm_add_ps(column_f32x4[0], column_f32x4[1]),
+                      _mm_add_ps(column_f32x4[2], column_f32x4[3]));
+}
+
+/* Elements i to i + n - 1, n at most one vector, of every pair. */
+VSK_INLINE void tile_step_sse2(const float *q, size_t q_stride, int q_count,
+                               const float *const rows[TILE_ROWS_SSE2], size_t i, size_t n,
+                               __m128 sum_f32x4[TILE_QUERIES_SSE2][TILE_ROWS_SSE2], vsk_pair_op op)
+{
+    __m128 q_f32x4[TILE_QUERIES_SSE2];
+
+    VSK_UNROLL
+    for (int k = 0; k < q_count; k++) {
+        q_f32x4[k] = tile_load_sse2(q + (size_t)k * q_stride + i, n);
+    }
+    VSK_UNROLL
+    for (int r = 0; r < TILE_ROWS_SSE2; r++) {
+        __m128 x_f32x4 = tile_load_sse2(rows[r] + i, n);
+        VSK_UNROLL
+        for (int k = 0; k < q_count; k++) {
+            __m128 left_f32x4 = q_f32x4[k];
+            __m128 right_f32x4 = x_f32x4;
+            if (op == VSK_PAIR_L2SQ) {
+                left_f32x4 = right_f32x4 = _mm_sub_ps(left_f32x4, right_f32x4);
+            }
+            sum_f32x4[k][r] = _mm_add_ps(sum_f32x4[k][r], _mm_mul_ps(left_f32x4, right_f32x4));
+        }
+    }
+}
+
+/*
+ * One tile. q_count is a constant where it is called; `rows` are TILE_ROWS pointers, of which the
+ * first row_count count. Result (i, j) goes to out[i * out_stride + j].
+ */
+VSK_INLINE void tile_block_sse2(const float *q, size_t q_stride, int q_count,
+                                const float *const rows[TILE_ROWS_SSE2], size_t row_count,
+                                size_t dim, float *out, size_t out_stride, vsk_pair_op op)
+{
+    __m128 sum_f32x4[TILE_QUERIES_SSE2][TILE_ROWS_SSE2];
+    size_t i = 0;
+
+    VSK_UNROLL
+    for (int k = 0; k < q_count; k++) {
+        VSK_UNROLL
+        for (int r = 0; r < TILE_ROWS_SSE2; r++) {
+            sum_f32x4[k][r] = _mm_setzero_ps();
+        }
+    }
+    for (; i + 4 <= dim; i += 4) {
+        tile_step_sse2(q, q_stride, q_count, rows, i, 4, sum_f32x4, op);
+    }
+    if (i < dim) {
+        tile_step_sse2(q, q_stride, q_count, rows, i, dim - i, sum_f32x4, op);
+    }
+    VSK_UNROLL
+    for (int k = 0; k < q_count; k++) {
+        float folded[TILE_ROWS_SSE2];
+        _mm_storeu_ps(folded, tile_fold_sse2(sum_f32x4[k]));
+        memcpy(out + (size_t)k * out_stride, folded, row_count * sizeof *out);
+    }
+}
+
+VSK_INLINE void tile_sse2(const float *q, size_t q_stride, size_t q_count, const float *rows,
+                          size_t row_stride, size_t row_count, size_t dim, float *out,
+                          vsk_pair_op op)
+{
+    for (size_t j = 0; j < row_count; j += TILE_ROWS_SSE2) {
+        size_t together = row_count - j < TILE_ROWS_SSE2 ? row_count - j : TILE_ROWS_SSE2;
+        const float *row[TILE_ROWS_SSE2];
+        size_t i = 0;
+
+        for (size_t r = 0; r < TILE_ROWS_SSE2; r++) {
+            row[r] = rows + (j + (r < together ? r : 0)) * row_stride;
+        }
+        for (; i + TILE_QUERIES_SSE2 <= q_count; i += TILE_QUERIES_SSE2) {
+            tile_block_sse2(q + i * q_stride, q_stride, TILE_QUERIES_SSE2, row, together, dim,
+                            out + i * row_count + j, row_count, op);
+        }
+        for (; i < q_count; i++) {
+            tile_block_sse2(q + i * q_stride, q_stride, 1, row, together, dim,
+                            out + i * row_count + j, row_count, op);
+        }
+    }
+}
+
+void vsk_tile_dot_f32_sse2(const float *q, size_t q_stride, size_t q_count, const float *rows,
+                           size_t row_stride, size_t row_count, size_t dim, float *out)
+{
+    tile_sse2(q, q_stride, q_count, rows, row_stride, row_count, dim, out, VSK_PAIR_DOT);
+}
+
+void vsk_tile_l2sq_f32_sse2(const float *q, size_t q_stride, size_t q_count, const float *rows,
+                            size_t row_stride, size_t row_count, size_t dim, float *out)
+{
+    tile_sse2(q, q_stride, q_count, rows, row_stride, row_count, dim, out, VSK_PAIR_L2SQ);
+}
+
+#include "../isa_end.h"
+#endif
