@@ -6,7 +6,9 @@
  * Rows are added up in double, in the order in which SQLite brings them, and rounded to float32
  * once, at the end. NULLs are passed over; without any other row the result is NULL.
  *
- * Calls: value.c.  Called by: vecshard.c.  Threads: the thread inside a call of the connection.
+ * Calls: value.c.
+ * Called by: vecshard.c.
+ * Threads: the thread inside a call of the connection.
  */
 #include "agg.h"
 

@@ -6,7 +6,8 @@
 
 #include "conn.h"
 
-/* Registers the aggregates; each holds a reference to conn. Returns SQLITE_OK or the first error. */
+/* Registers the aggregates; each holds a reference to conn. Returns SQLITE_OK or the first error.
+ */
 int vs_agg_register(vs_conn *conn);
 
 #endif

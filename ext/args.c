@@ -1,7 +1,9 @@
 /*
  * args.c - the arguments of table functions, while planning and while executing.
  *
- * Calls: error.c.  Called by: the virtual tables.  Threads: the connection's.
+ * Calls: error.c.
+ * Called by: the virtual tables.
+ * Threads: the connection's.
  */
 #include "args.h"
 
@@ -12,7 +14,8 @@ int vs_args_find(const sqlite3_index_info *info, int first, int last, int *out)
     }
     for (int i = 0; i < info->nConstraint; i++) {
         int column = info->aConstraint[i].iColumn;
-        if (info->aConstraint[i].op != SQLITE_INDEX_CONSTRAINT_EQ || column < first || column > last) {
+        if (info->aConstraint[i].op != SQLITE_INDEX_CONSTRAINT_EQ || column < first ||
+            column > last) {
             continue;
         }
         if (!info->aConstraint[i].usable) {
@@ -26,7 +29,8 @@ int vs_args_find(const sqlite3_index_info *info, int first, int last, int *out)
 const char *vs_args_literal(sqlite3_index_info *info, int constraint)
 {
     sqlite3_value *value = NULL;
-    if (constraint < 0 || sqlite3_vtab_rhs_value(info, constraint, &value) != SQLITE_OK || value == NULL) {
+    if (constraint < 0 || sqlite3_vtab_rhs_value(info, constraint, &value) != SQLITE_OK ||
+        value == NULL) {
         return NULL;
     }
     return (const char *)sqlite3_value_text(value);
@@ -35,17 +39,21 @@ const char *vs_args_literal(sqlite3_index_info *info, int constraint)
 int64_t vs_args_literal_k(sqlite3_index_info *info, int constraint, int64_t unknown)
 {
     sqlite3_value *value = NULL;
-    if (constraint < 0 || sqlite3_vtab_rhs_value(info, constraint, &value) != SQLITE_OK || value == NULL) {
+    if (constraint < 0 || sqlite3_vtab_rhs_value(info, constraint, &value) != SQLITE_OK ||
+        value == NULL) {
         return unknown;
     }
     int64_t k = sqlite3_value_int64(value);
     return k < 0 ? 0 : k > VS_K_MAX ? VS_K_MAX : k;
 }
 
-int vs_args_claim(sqlite3_index_info *info, int constraint, int argument, const char *who, vs_err *err)
+int vs_args_claim(sqlite3_index_info *info, int constraint, int argument, const char *who,
+                  vs_err *err)
 {
     if (constraint >= 16) {
-        return vs_error(err, SQLITE_ERROR, "%s: more than 16 conditions on one search; move some of them to an outer query", who);
+        return vs_error(
+            err, SQLITE_ERROR,
+            "%s: more than 16 conditions on one search; move some of them to an outer query", who);
     }
     info->aConstraintUsage[constraint].argvIndex = argument;
     info->aConstraintUsage[constraint].omit = 1;
@@ -61,7 +69,8 @@ void vs_args_plan_incomplete(sqlite3_index_info *info)
     info->estimatedCost = 1e50;
 }
 
-int vs_args_text(const char *who, const char *what, sqlite3_value *value, const char **out, vs_err *err)
+int vs_args_text(const char *who, const char *what, sqlite3_value *value, const char **out,
+                 vs_err *err)
 {
     *out = NULL;
     if (sqlite3_value_type(value) == SQLITE_NULL) {
@@ -78,7 +87,8 @@ int vs_args_text(const char *who, const char *what, sqlite3_value *value, const 
     return SQLITE_OK;
 }
 
-int vs_args_optional_text(const char *who, const char *what, sqlite3_value *value, const char **out, vs_err *err)
+int vs_args_optional_text(const char *who, const char *what, sqlite3_value *value, const char **out,
+                          vs_err *err)
 {
     *out = NULL;
     if (value == NULL || sqlite3_value_type(value) == SQLITE_NULL) {
@@ -95,18 +105,22 @@ int vs_args_k(const char *who, sqlite3_value *value, int64_t *out, vs_err *err)
     }
     if (sqlite3_value_numeric_type(value) != SQLITE_INTEGER) {
         const char *text = (const char *)sqlite3_value_text(value);
-        return text == NULL ? SQLITE_NOMEM : vs_error(err, SQLITE_ERROR, "%s: k must be an integer, found %.40s", who, text);
+        return text == NULL ? SQLITE_NOMEM
+                            : vs_error(err, SQLITE_ERROR, "%s: k must be an integer, found %.40s",
+                                       who, text);
     }
     *out = sqlite3_value_int64(value);
     if (*out < 0 || *out > VS_K_MAX) {
-        return vs_error(err, SQLITE_ERROR, "%s: k must be from 0 to %d, found %lld", who, VS_K_MAX, (long long)*out);
+        return vs_error(err, SQLITE_ERROR, "%s: k must be from 0 to %d, found %lld", who, VS_K_MAX,
+                        (long long)*out);
     }
     return SQLITE_OK;
 }
 
 int vs_args_is_writing(sqlite3 *db)
 {
-    for (sqlite3_stmt *stmt = sqlite3_next_stmt(db, NULL); stmt != NULL; stmt = sqlite3_next_stmt(db, stmt)) {
+    for (sqlite3_stmt *stmt = sqlite3_next_stmt(db, NULL); stmt != NULL;
+         stmt = sqlite3_next_stmt(db, stmt)) {
         if (sqlite3_stmt_busy(stmt) && !sqlite3_stmt_readonly(stmt)) {
             return 1;
         }

@@ -9,26 +9,31 @@
 /* ---- xBestIndex ---- */
 
 /*
- * Finds the equality constraint of each hidden argument column first .. last; out[column - first] is its number, or -1.
- * SQLITE_CONSTRAINT when one of them is not usable in the plan under consideration: SQLite then tries another.
+ * Finds the equality constraint of each hidden argument column first .. last; out[column - first]
+ * is its number, or -1. SQLITE_CONSTRAINT when one of them is not usable in the plan under
+ * consideration: SQLite then tries another.
  */
 int vs_args_find(const sqlite3_index_info *info, int first, int last, int *out);
 
-/* The text of an argument that is a literal in the statement; NULL when it is known at run time only, or constraint is -1. */
+/* The text of an argument that is a literal in the statement; NULL when it is known at run time
+ * only, or constraint is -1. */
 const char *vs_args_literal(sqlite3_index_info *info, int constraint);
 
 /* k of a literal, within 0 .. VS_K_MAX; `unknown` when it is known at run time only. */
 int64_t vs_args_literal_k(sqlite3_index_info *info, int constraint, int64_t unknown);
 
 /*
- * Makes the constraint argument number `argument` (from 1) of xFilter and keeps SQLite from checking it on each row. That works for the first
- * 16 constraints of a table only: beyond them, an error sentence.
+ * Makes the constraint argument number `argument` (from 1) of xFilter and keeps SQLite from
+ * checking it on each row. That works for the first 16 constraints of a table only: beyond them, an
+ * error sentence.
  */
-int vs_args_claim(sqlite3_index_info *info, int constraint, int argument, const char *who, vs_err *err);
+int vs_args_claim(sqlite3_index_info *info, int constraint, int argument, const char *who,
+                  vs_err *err);
 
 /*
- * Makes a plan that only reports, when it is executed, that arguments are missing. Its cost keeps it from being chosen where there is another:
- * SQLite asks for plans without the arguments while it looks at the branches of an OR, and an error then would end the statement.
+ * Makes a plan that only reports, when it is executed, that arguments are missing. Its cost keeps
+ * it from being chosen where there is another: SQLite asks for plans without the arguments while it
+ * looks at the branches of an OR, and an error then would end the statement.
  */
 void vs_args_plan_incomplete(sqlite3_index_info *info);
 #define VS_ARGS_INCOMPLETE (-1) /* its idxNum */
@@ -36,17 +41,21 @@ void vs_args_plan_incomplete(sqlite3_index_info *info);
 /* ---- xFilter ---- */
 
 /* The text of an argument; "<who>: <what> must be text, found 5" when it is none. */
-int vs_args_text(const char *who, const char *what, sqlite3_value *value, const char **out, vs_err *err);
+int vs_args_text(const char *who, const char *what, sqlite3_value *value, const char **out,
+                 vs_err *err);
 
 /* The same for an argument that may be absent (NULL pointer) or SQL NULL: then *out is NULL. */
-int vs_args_optional_text(const char *who, const char *what, sqlite3_value *value, const char **out, vs_err *err);
+int vs_args_optional_text(const char *who, const char *what, sqlite3_value *value, const char **out,
+                          vs_err *err);
 
-/* k as a number of rows, 0 .. VS_K_MAX; INT64_MAX when it is absent or NULL. The value is one of xFilter's own, not a copy of it. */
+/* k as a number of rows, 0 .. VS_K_MAX; INT64_MAX when it is absent or NULL. The value is one of
+ * xFilter's own, not a copy of it. */
 int vs_args_k(const char *who, sqlite3_value *value, int64_t *out, vs_err *err);
 
 /*
- * Does a statement that writes run on this connection? A search within INSERT ... SELECT does; it must then not come back to the table between
- * its rows, or it would see what the statement itself wrote.
+ * Does a statement that writes run on this connection? A search within INSERT ... SELECT does; it
+ * must then not come back to the table between its rows, or it would see what the statement itself
+ * wrote.
  */
 int vs_args_is_writing(sqlite3 *db);
 

@@ -1,11 +1,14 @@
 /*
  * batch.c - many queries in one pass over the data.
  *
- * Rows are gathered into blocks that stay in the second-level cache; each block meets all queries of the pass like a matrix product (tile
- * kernels). The float32 results only prune, as in a single search (scorer.c), and what is left gets its canonical distance: the answers are
- * those of single searches, bit for bit.
+ * Rows are gathered into blocks that stay in the second-level cache; each block meets all queries
+ * of the pass like a matrix product (tile kernels). The float32 results only prune, as in a single
+ * search (scorer.c), and what is left gets its canonical distance: the answers are those of single
+ * searches, bit for bit.
  *
- * Calls: rows.c, scorer.c, collector.c, kernels.  Called by: vtab_batch.c.  Threads: the connection's.
+ * Calls: rows.c, scorer.c, collector.c, kernels.
+ * Called by: vtab_batch.c.
+ * Threads: the connection's.
  */
 #include "batch.h"
 
@@ -20,7 +23,8 @@ void vs_queries_free(vs_queries *queries)
 }
 
 /* Appends one query, converted to the column's type and checked. */
-static int queries_append(vs_queries *queries, const char *who, const vs_vec *vec, vs_scratch *scratch, size_t *capacity, vs_err *err)
+static int queries_append(vs_queries *queries, const char *who, const vs_vec *vec,
+                          vs_scratch *scratch, size_t *capacity, vs_err *err)
 {
     char place[96];
     vs_vec own;
@@ -29,11 +33,13 @@ static int queries_append(vs_queries *queries, const char *who, const vs_vec *ve
         queries->dim = vec->dim;
     }
     if (vec->dim != queries->dim) {
-        return vs_error(err, SQLITE_ERROR, "%s: dimensions differ: %lld and %lld", place, (long long)queries->dim, (long long)vec->dim);
+        return vs_error(err, SQLITE_ERROR, "%s: dimensions differ: %lld and %lld", place,
+                        (long long)queries->dim, (long long)vec->dim);
     }
     size_t bytes = vsk_bytes(queries->type, queries->dim);
     if (queries->count == VS_BATCH_MAX || (queries->count + 1) * bytes > VS_BATCH_BYTES_MAX) {
-        return vs_error(err, SQLITE_TOOBIG, "%s: a batch has at most %d queries and %d bytes", who, VS_BATCH_MAX, VS_BATCH_BYTES_MAX);
+        return vs_error(err, SQLITE_TOOBIG, "%s: a batch has at most %d queries and %d bytes", who,
+                        VS_BATCH_MAX, VS_BATCH_BYTES_MAX);
     }
     int rc = vs_value_check_finite(place, vec, err);
     if (rc == SQLITE_OK) {
@@ -56,10 +62,13 @@ static int queries_append(vs_queries *queries, const char *who, const vs_vec *ve
     return SQLITE_OK;
 }
 
-static int queries_read_blob(vs_queries *queries, const char *who, sqlite3_value *value, size_t dim, vs_scratch *scratch, vs_err *err)
+static int queries_read_blob(vs_queries *queries, const char *who, sqlite3_value *value, size_t dim,
+                             vs_scratch *scratch, vs_err *err)
 {
     int subtype = vs_value_subtype(value);
-    vsk_type given = subtype >= 0 ? (vsk_type)subtype : queries->type == VSK_I8 || queries->type == VSK_BIT ? queries->type : VSK_F32;
+    vsk_type given = subtype >= 0                                          ? (vsk_type)subtype
+                     : queries->type == VSK_I8 || queries->type == VSK_BIT ? queries->type
+                                                                           : VSK_F32;
     const unsigned char *data = sqlite3_value_blob(value);
     size_t n = (size_t)sqlite3_value_bytes(value);
     size_t capacity = 0;
@@ -71,8 +80,10 @@ static int queries_read_blob(vs_queries *queries, const char *who, sqlite3_value
     }
     size_t bytes = vsk_bytes(given, dim);
     if (n % bytes != 0) {
-        return vs_error(err, SQLITE_ERROR, "%s: expected queries of %lld %s elements (a multiple of %lld bytes), found %lld bytes", who,
-                        (long long)dim, vsk_type_name(given), (long long)bytes, (long long)n);
+        return vs_error(
+            err, SQLITE_ERROR,
+            "%s: expected queries of %lld %s elements (a multiple of %lld bytes), found %lld bytes",
+            who, (long long)dim, vsk_type_name(given), (long long)bytes, (long long)n);
     }
     for (size_t at = 0; at < n; at += bytes) {
         vs_vec vec = {data + at, dim, given};
@@ -92,8 +103,10 @@ static const char *queries_skip_space(const char *at, const char *end)
     return at;
 }
 
-/* [[1,2],[3,4]]: this function reads the outer brackets and commas, the vector parser what is within. */
-static int queries_read_json(vs_queries *queries, const char *who, const char *text, size_t n, vs_scratch *scratch, vs_err *err)
+/* [[1,2],[3,4]]: this function reads the outer brackets and commas, the vector parser what is
+ * within. */
+static int queries_read_json(vs_queries *queries, const char *who, const char *text, size_t n,
+                             vs_scratch *scratch, vs_err *err)
 {
     vs_scratch parsed = VS_SCRATCH_INIT;
     const char *end = text + n;
@@ -112,7 +125,8 @@ static int queries_read_json(vs_queries *queries, const char *who, const char *t
             if (!is_ok) {
                 break;
             }
-            rc = vs_value_parse_json(who, at, (size_t)(close + 1 - at), queries->type, &parsed, &vec, err);
+            rc = vs_value_parse_json(who, at, (size_t)(close + 1 - at), queries->type, &parsed,
+                                     &vec, err);
             if (rc == SQLITE_OK) {
                 rc = queries_append(queries, who, &vec, scratch, &capacity, err);
             }
@@ -128,13 +142,16 @@ static int queries_read_json(vs_queries *queries, const char *who, const char *t
     }
     vs_scratch_free(&parsed);
     if (rc == SQLITE_OK && (!is_ok || queries_skip_space(at, end) != end)) {
-        rc = vs_error(err, SQLITE_ERROR, "%s: queries must be a JSON array of arrays such as '[[1,2],[3,4]]'; malformed at byte %lld", who,
-                      (long long)(at - text));
+        rc = vs_error(err, SQLITE_ERROR,
+                      "%s: queries must be a JSON array of arrays such as '[[1,2],[3,4]]'; "
+                      "malformed at byte %lld",
+                      who, (long long)(at - text));
     }
     return rc;
 }
 
-int vs_queries_read(const char *who, sqlite3_value *value, vsk_type type, size_t dim, vs_queries *out, vs_err *err)
+int vs_queries_read(const char *who, sqlite3_value *value, vsk_type type, size_t dim,
+                    vs_queries *out, vs_err *err)
 {
     vs_scratch scratch = VS_SCRATCH_INIT;
     int rc;
@@ -144,10 +161,14 @@ int vs_queries_read(const char *who, sqlite3_value *value, vsk_type type, size_t
         rc = queries_read_blob(out, who, value, dim, &scratch, err);
     } else if (sqlite3_value_type(value) == SQLITE_TEXT) {
         const char *text = (const char *)sqlite3_value_text(value);
-        rc = text == NULL ? SQLITE_NOMEM : queries_read_json(out, who, text, (size_t)sqlite3_value_bytes(value), &scratch, err);
+        rc = text == NULL ? SQLITE_NOMEM
+                          : queries_read_json(out, who, text, (size_t)sqlite3_value_bytes(value),
+                                              &scratch, err);
     } else {
-        rc = vs_error(err, SQLITE_MISMATCH, "%s: queries must be a BLOB of queries one after the other or a JSON array of arrays, found %s", who,
-                      (const char *)sqlite3_value_text(value));
+        rc = vs_error(err, SQLITE_MISMATCH,
+                      "%s: queries must be a BLOB of queries one after the other or a JSON array "
+                      "of arrays, found %s",
+                      who, (const char *)sqlite3_value_text(value));
     }
     vs_scratch_free(&scratch);
     if (rc != SQLITE_OK) {
@@ -173,16 +194,16 @@ typedef struct batch_pass {
     vs_filter *filters;       /* [count] */
     vs_collector *collectors; /* [count] */
     vs_counters counters;
-    int has_ranks;      /* float types: float32 kernels prune */
-    size_t block_rows;  /* capacity of a block */
-    size_t block_count; /* rows gathered */
-    int64_t *ids;              /* [block_rows] */
-    double *norms;             /* [block_rows] canonical, for norm bands */
-    vs_norm_bounds *bounds;    /* [block_rows] */
-    unsigned char *rows;       /* [block_rows][row bytes], as stored */
-    float *rows_f32;           /* [block_rows][dim] */
-    float *queries_f32;        /* [count][dim] */
-    float *ranks;              /* [count][block_rows] */
+    int has_ranks;          /* float types: float32 kernels prune */
+    size_t block_rows;      /* capacity of a block */
+    size_t block_count;     /* rows gathered */
+    int64_t *ids;           /* [block_rows] */
+    double *norms;          /* [block_rows] canonical, for norm bands */
+    vs_norm_bounds *bounds; /* [block_rows] */
+    unsigned char *rows;    /* [block_rows][row bytes], as stored */
+    float *rows_f32;        /* [block_rows][dim] */
+    float *queries_f32;     /* [count][dim] */
+    float *ranks;           /* [count][block_rows] */
 } batch_pass;
 
 static void batch_free(batch_pass *pass)
@@ -221,7 +242,9 @@ static int batch_init(batch_pass *pass, size_t k, vsk_hit *hits)
     vsk_type type = pass->queries->type;
     size_t bytes = vsk_bytes(type, dim);
     pass->block_rows = VS_BATCH_BLOCK_BYTES / (dim * sizeof(float));
-    pass->block_rows = pass->block_rows < 4 ? 4 : pass->block_rows > VS_BATCH_BLOCK_ROWS ? VS_BATCH_BLOCK_ROWS : pass->block_rows;
+    pass->block_rows = pass->block_rows < 4                     ? 4
+                       : pass->block_rows > VS_BATCH_BLOCK_ROWS ? VS_BATCH_BLOCK_ROWS
+                                                                : pass->block_rows;
     pass->scorers = batch_alloc(pass->count, sizeof *pass->scorers, &rc);
     pass->filters = batch_alloc(pass->count, sizeof *pass->filters, &rc);
     pass->collectors = batch_alloc(pass->count, sizeof *pass->collectors, &rc);
@@ -234,14 +257,18 @@ static int batch_init(batch_pass *pass, size_t k, vsk_hit *hits)
         rc = vs_scorer_init(&pass->scorers[i], pass->plan->options.metric, &query);
         vs_filter_init(&pass->filters[i]);
         if (pass->plan->options.has_norm_band) {
-            pass->filters[i].norm_lo = (1.0 - pass->plan->options.norm_band) * pass->scorers[i].query_norm;
-            pass->filters[i].norm_hi = (1.0 + pass->plan->options.norm_band) * pass->scorers[i].query_norm;
+            pass->filters[i].norm_lo =
+                (1.0 - pass->plan->options.norm_band) * pass->scorers[i].query_norm;
+            pass->filters[i].norm_hi =
+                (1.0 + pass->plan->options.norm_band) * pass->scorers[i].query_norm;
         }
-        vs_collector_start(&pass->collectors[i], &pass->scorers[i], &pass->filters[i], hits + i * k, k, &pass->counters);
+        vs_collector_start(&pass->collectors[i], &pass->scorers[i], &pass->filters[i], hits + i * k,
+                           k, &pass->counters);
     }
     pass->has_ranks = rc == SQLITE_OK && pass->scorers[0].query_f32 != NULL;
     if (pass->has_ranks) {
-        pass->rows_f32 = type == VSK_F32 ? NULL : batch_alloc(pass->block_rows, dim * sizeof(float), &rc);
+        pass->rows_f32 =
+            type == VSK_F32 ? NULL : batch_alloc(pass->block_rows, dim * sizeof(float), &rc);
         pass->queries_f32 = batch_alloc(pass->count, dim * sizeof(float), &rc);
         pass->ranks = batch_alloc(pass->count, pass->block_rows * sizeof(float), &rc);
         for (size_t i = 0; rc == SQLITE_OK && i < pass->count; i++) {
@@ -265,7 +292,8 @@ static void batch_rank(batch_pass *pass)
     }
     if (metric == VS_L1) {
         for (size_t i = 0; i < pass->count; i++) {
-            kernels->rank_l1[VSK_F32](pass->queries_f32 + i * dim, rows, dim * sizeof(float), n, dim, pass->ranks + i * n);
+            kernels->rank_l1[VSK_F32](pass->queries_f32 + i * dim, rows, dim * sizeof(float), n,
+                                      dim, pass->ranks + i * n);
         }
     } else if (metric == VS_L2 || metric == VS_L2SQ) {
         kernels->tile_l2sq(pass->queries_f32, dim, pass->count, rows, dim, n, dim, pass->ranks);
@@ -282,13 +310,17 @@ static void batch_score(batch_pass *pass, size_t query)
     size_t bytes = vsk_bytes(pass->queries->type, pass->dim);
     for (size_t j = 0; j < pass->block_count; j++) {
         double distance;
-        if (pass->plan->options.has_norm_band && (pass->norms[j] < filter->norm_lo || pass->norms[j] > filter->norm_hi)) {
+        if (pass->plan->options.has_norm_band &&
+            (pass->norms[j] < filter->norm_lo || pass->norms[j] > filter->norm_hi)) {
             continue;
         }
-        if (pass->has_ranks && vs_scorer_prunes(scorer, (double)pass->ranks[query * pass->block_count + j], pass->bounds[j])) {
+        if (pass->has_ranks &&
+            vs_scorer_prunes(scorer, (double)pass->ranks[query * pass->block_count + j],
+                             pass->bounds[j])) {
             continue;
         }
-        if (vs_distance(scorer->metric, scorer->type, pass->rows + j * bytes, scorer->query, pass->dim, &distance) == VS_DIST_VALUE) {
+        if (vs_distance(scorer->metric, scorer->type, pass->rows + j * bytes, scorer->query,
+                        pass->dim, &distance) == VS_DIST_VALUE) {
             pass->counters.rows_finished++;
             if (distance <= scorer->limit) {
                 vs_collector_push(&pass->collectors[query], distance, pass->ids[j]);
@@ -318,7 +350,8 @@ static int batch_gather(batch_pass *pass, vs_rows *rows, vs_err *err)
     double sumsq = 0.0;
     if (type != VSK_BIT) {
         sumsq = kernels->sumsq[type](rows->data, pass->dim);
-        if (!isfinite(sumsq)) { /* float32 squares cannot overflow a double: an element is NaN or infinite */
+        if (!isfinite(sumsq)) { /* float32 squares cannot overflow a double: an element is NaN or
+                                   infinite */
             return vs_rows_bad(rows, err);
         }
     }
@@ -336,8 +369,9 @@ static int batch_read_all(batch_pass *pass, const char *who, vs_err *err)
 {
     vs_rows rows;
     vs_rows_shape shape = {who, pass->queries->type, pass->dim, pass->plan->options.skip_bad_rows};
-    int rc = vs_rows_open(&pass->plan->target, &shape, pass->plan->strategy == VS_BY_INDEX ? VS_ROWS_INDEX : VS_ROWS_TABLE, pass->plan->index,
-                          &rows, err);
+    int rc = vs_rows_open(&pass->plan->target, &shape,
+                          pass->plan->strategy == VS_BY_INDEX ? VS_ROWS_INDEX : VS_ROWS_TABLE,
+                          pass->plan->index, &rows, err);
     if (rc != SQLITE_OK) {
         return rc;
     }
@@ -360,8 +394,8 @@ static int batch_read_all(batch_pass *pass, const char *who, vs_err *err)
     return rc;
 }
 
-int vs_batch_run(vs_conn *conn, const char *who, const vs_plan *plan, const vs_queries *queries, size_t first, size_t count, size_t k,
-                 vsk_hit *hits, size_t *counts, vs_err *err)
+int vs_batch_run(vs_conn *conn, const char *who, const vs_plan *plan, const vs_queries *queries,
+                 size_t first, size_t count, size_t k, vsk_hit *hits, size_t *counts, vs_err *err)
 {
     batch_pass pass;
     int64_t started = vs_metrics_now_ns();
@@ -387,7 +421,8 @@ int vs_batch_run(vs_conn *conn, const char *who, const vs_plan *plan, const vs_q
     if (rc == SQLITE_OK && conn->settings.stats) {
         pass.counters.calls = 1;
         pass.counters.time_ns = vs_metrics_now_ns() - started;
-        vs_metrics_add(&conn->metrics, plan->target.label, who, vs_strategy_name(plan->strategy), &pass.counters);
+        vs_metrics_add(&conn->metrics, plan->target.label, who, vs_strategy_name(plan->strategy),
+                       &pass.counters);
     }
     batch_free(&pass);
     return rc;

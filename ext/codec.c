@@ -5,7 +5,9 @@
  * is taken on their account: the walk over block headers needs no decoding, and a block holds at
  * most 128 KiB.
  *
- * Calls: libzstd (linked statically).  Called by: func.c.  Threads: any.
+ * Calls: libzstd (linked statically).
+ * Called by: func.c.
+ * Threads: any.
  */
 #include "codec.h"
 

@@ -1,10 +1,12 @@
 /*
  * collector.c - keeps the k best rows of those that a search reads.
  *
- * The scorer's limit follows the k-th best distance, so that ever more rows are pruned by their float32 rank alone. Order is total:
- * by distance, then by id.
+ * The scorer's limit follows the k-th best distance, so that ever more rows are pruned by their
+ * float32 rank alone. Order is total: by distance, then by id.
  *
- * Calls: scorer.c, rows.c, kernels (top-k).  Called by: normidx.c, search.c, batch.c.  Threads: the connection's.
+ * Calls: scorer.c, rows.c, kernels (top-k).
+ * Called by: normidx.c, search.c, batch.c.
+ * Threads: the connection's.
  */
 #include "collector.h"
 
@@ -37,8 +39,8 @@ int vs_filter_has_id(const vs_filter *filter, int64_t id)
     return lo < filter->id_count && filter->ids[lo] == id;
 }
 
-void vs_collector_start(vs_collector *collector, vs_scorer *scorer, const vs_filter *filter, vsk_hit *memory, size_t capacity,
-                        vs_counters *counters)
+void vs_collector_start(vs_collector *collector, vs_scorer *scorer, const vs_filter *filter,
+                        vsk_hit *memory, size_t capacity, vs_counters *counters)
 {
     collector->scorer = scorer;
     collector->filter = filter;
@@ -54,7 +56,8 @@ double vs_collector_limit(const vs_collector *collector)
 
 void vs_collector_restart(vs_collector *collector)
 {
-    collector->topk.count = 0; /* the limit stays: it was the distance of k rows that will be found again */
+    collector->topk.count =
+        0; /* the limit stays: it was the distance of k rows that will be found again */
 }
 
 void vs_collector_push(vs_collector *collector, double distance, int64_t id)
@@ -63,8 +66,8 @@ void vs_collector_push(vs_collector *collector, double distance, int64_t id)
     if (distance < filter->distance_lo || distance > filter->distance_hi) {
         return;
     }
-    if (filter->has_after &&
-        (distance < filter->after_distance || (distance == filter->after_distance && id <= filter->after_id))) {
+    if (filter->has_after && (distance < filter->after_distance ||
+                              (distance == filter->after_distance && id <= filter->after_id))) {
         return;
     }
     vsk_topk_push(&collector->topk, distance, id);
@@ -82,7 +85,8 @@ static int collector_in_band(const vs_collector *collector, const vs_rows *rows)
         return 1;
     }
     double norm = sqrt(vsk_get()->sumsq[rows->shape.type](rows->data, rows->shape.dim));
-    return !(norm < filter->norm_lo || norm > filter->norm_hi); /* NaN passes, to be found by the scorer */
+    return !(norm < filter->norm_lo ||
+             norm > filter->norm_hi); /* NaN passes, to be found by the scorer */
 }
 
 int vs_collector_offer(vs_collector *collector, vs_rows *rows, vs_err *err)

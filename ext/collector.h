@@ -10,11 +10,12 @@
 
 /* Which rows may enter, beside being near. */
 typedef struct vs_filter {
-    double distance_lo, distance_hi; /* closed range; an open end is moved by one floating-point number */
-    int has_after;                   /* only rows that come after this (distance, id) */
+    double distance_lo,
+        distance_hi; /* closed range; an open end is moved by one floating-point number */
+    int has_after;   /* only rows that come after this (distance, id) */
     double after_distance;
     int64_t after_id;
-    int has_ids; /* only rows whose id is in the list */
+    int has_ids;        /* only rows whose id is in the list */
     const int64_t *ids; /* borrowed: rising, no duplicates */
     size_t id_count;
     double norm_lo, norm_hi; /* norm band; -infinity .. +infinity without one */
@@ -31,20 +32,24 @@ typedef struct vs_collector {
     vs_counters *counters;   /* borrowed */
 } vs_collector;
 
-/* Starts collecting the `capacity` best rows into memory[capacity]; sets the scorer's limit from the filter. */
-void vs_collector_start(vs_collector *collector, vs_scorer *scorer, const vs_filter *filter, vsk_hit *memory, size_t capacity,
-                        vs_counters *counters);
+/* Starts collecting the `capacity` best rows into memory[capacity]; sets the scorer's limit from
+ * the filter. */
+void vs_collector_start(vs_collector *collector, vs_scorer *scorer, const vs_filter *filter,
+                        vsk_hit *memory, size_t capacity, vs_counters *counters);
 
-/* Offers the current row of `rows`. SQLITE_OK, or the error for a NaN element when bad rows are errors. */
+/* Offers the current row of `rows`. SQLITE_OK, or the error for a NaN element when bad rows are
+ * errors. */
 int vs_collector_offer(vs_collector *collector, vs_rows *rows, vs_err *err);
 
-/* Offers a canonical distance that was computed elsewhere, for a row that passes the filter's ids and norms. */
+/* Offers a canonical distance that was computed elsewhere, for a row that passes the filter's ids
+ * and norms. */
 void vs_collector_push(vs_collector *collector, double distance, int64_t id);
 
 /* No row beyond this distance is wanted any more: the k-th best so far, or the end of the range. */
 double vs_collector_limit(const vs_collector *collector);
 
-/* Forgets the collected rows but not their bound: rows beyond the k-th best so far stay unwanted. For starting over another way. */
+/* Forgets the collected rows but not their bound: rows beyond the k-th best so far stay unwanted.
+ * For starting over another way. */
 void vs_collector_restart(vs_collector *collector);
 
 #endif

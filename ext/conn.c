@@ -1,7 +1,8 @@
 /*
  * conn.c - what one database connection shares between its functions and virtual tables.
  *
- * Calls: value.c, metrics.c, norm_profile.c, settings.c.  Called by: vecshard.c and every function and module as user data.
+ * Calls: value.c, metrics.c, norm_profile.c, settings.c.
+ * Called by: vecshard.c and every function and module as user data.
  * Threads: the thread inside a call of the connection.
  */
 #include "conn.h"

@@ -1,9 +1,10 @@
 /*
  * conn.h - what one database connection shares between its functions and virtual tables.
  *
- * Made once per connection when the extension is registered there. Every function and module holds a reference as its user data
- * and releases it in its destructor, so it lives exactly as long as the last of them. Used only on the thread that is inside a
- * SQLite call of that connection: no locks.
+ * Made once per connection when the extension is registered there. Every function and module holds
+ * a reference as its user data and releases it in its destructor, so it lives exactly as long as
+ * the last of them. Used only on the thread that is inside a SQLite call of that connection: no
+ * locks.
  */
 #ifndef VS_CONN_H
 #define VS_CONN_H
@@ -14,8 +15,9 @@
 #include "value.h"
 
 /*
- * Memory of one function argument: the JSON text read last and its vector. A text that comes again (a constant, or a query vector
- * in a loop) is not parsed again. See vs_func in func.c for how it works with SQLite's auxiliary data.
+ * Memory of one function argument: the JSON text read last and its vector. A text that comes again
+ * (a constant, or a query vector in a loop) is not parsed again. See vs_func in func.c for how it
+ * works with SQLite's auxiliary data.
  */
 typedef struct vs_memo {
     vs_scratch text;   /* copy of the text read last */

@@ -1,10 +1,13 @@
 /*
  * ddl.c - reads what PRAGMAs do not tell from the schema's own text.
  *
- * A small tokenizer for SQL (names bare and quoted, strings, numbers, comments, punctuation) and four questions asked over its
- * tokens. It does not parse expressions: it finds where they begin and end by counting parentheses.
+ * A small tokenizer for SQL (names bare and quoted, strings, numbers, comments, punctuation) and
+ * four questions asked over its tokens. It does not parse expressions: it finds where they begin
+ * and end by counting parentheses.
  *
- * Calls: nothing.  Called by: target.c.  Threads: any.
+ * Calls: nothing.
+ * Called by: target.c.
+ * Threads: any.
  */
 #include "ddl.h"
 
@@ -23,8 +26,8 @@ static int ddl_is_space(char c)
 
 static int ddl_is_word(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' ||
-           (unsigned char)c >= 0x80;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '$' || (unsigned char)c >= 0x80;
 }
 
 /* Skips white space and comments; an unterminated comment runs to the end, as in SQLite. */
@@ -106,7 +109,8 @@ static int ddl_is_keyword(ddl_token token, const char *word)
     return 1;
 }
 
-/* Does the token name `name`, quotes undone, upper and lower case of ASCII alike (SQLite's rule)? */
+/* Does the token name `name`, quotes undone, upper and lower case of ASCII alike (SQLite's rule)?
+ */
 static int ddl_names(ddl_token token, const char *name)
 {
     const char *p = token.text;
@@ -121,7 +125,8 @@ static int ddl_names(ddl_token token, const char *name)
         end--;
     }
     for (; p < end; p++, name++) {
-        if (ddl_lower(*p) != ddl_lower(*name)) { /* also where name ends early: its NUL matches nothing */
+        if (ddl_lower(*p) !=
+            ddl_lower(*name)) { /* also where name ends early: its NUL matches nothing */
             return 0;
         }
         if (close != 0 && close != ']' && *p == close) {
@@ -131,7 +136,8 @@ static int ddl_names(ddl_token token, const char *name)
     return *name == 0;
 }
 
-/* Reads to the end of the item that begins at *at: to a comma or closing parenthesis at depth 0, which *out_stop receives. */
+/* Reads to the end of the item that begins at *at: to a comma or closing parenthesis at depth 0,
+ * which *out_stop receives. */
 static vs_ddl_span ddl_item(const char **at, const char *end, ddl_token *out_stop)
 {
     vs_ddl_span span = {ddl_skip(*at, end), 0};
@@ -195,7 +201,8 @@ int vs_ddl_index_where(const char *create_index, vs_ddl_span *out)
     }
     out->text = ddl_skip(at, end);
     out->n = (size_t)(end - out->text);
-    /* It will stand inside parentheses of a statement of ours, so it must not be able to leave them. */
+    /* It will stand inside parentheses of a statement of ours, so it must not be able to leave
+     * them. */
     for (int depth = 0;;) {
         ddl_token token = ddl_next(&at, end);
         if (token.kind == DDL_END) {
@@ -289,7 +296,8 @@ char *vs_ddl_without_comments(vs_ddl_span span)
         if (token.kind == DDL_END) {
             return sqlite3_str_finish(text);
         }
-        if (token.text != behind) { /* one blank where anything stood between, none inside operators such as -> */
+        if (token.text !=
+            behind) { /* one blank where anything stood between, none inside operators such as -> */
             sqlite3_str_appendchar(text, 1, ' ');
         }
         sqlite3_str_append(text, token.text, (int)token.n);

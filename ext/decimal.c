@@ -10,9 +10,13 @@
  * Writing: digits by double arithmetic where the rounding is certain, in the same integers where it
  * is not.
  *
- * Owns: nothing.  Calls: nothing.  Called by: vectext.c.  Threads: any.
+ * Owns: nothing.
+ * Calls: nothing.
+ * Called by: vectext.c.
+ * Threads: any.
  * Source: the window test follows D. Lemire, Number Parsing at a Gigabyte per Second (2021); the
- *         comparison with the midpoint W. D. Clinger, How to Read Floating Point Numbers Accurately (1990).
+ *     comparison with the midpoint W. D. Clinger, How to Read Floating Point Numbers Accurately
+ *     (1990).
  */
 #include "decimal.h"
 

@@ -1,16 +1,20 @@
 /*
  * distance.c - canonical distances by metric and element type.
  *
- * The kernels sum; this file takes roots, divides and decides what a zero or non-finite input means. Square root and division
- * are correctly rounded by IEEE 754, so the results keep the kernels' property: same bits everywhere.
+ * The kernels sum; this file takes roots, divides and decides what a zero or non-finite input
+ * means. Square root and division are correctly rounded by IEEE 754, so the results keep the
+ * kernels' property: same bits everywhere.
  *
- * Calls: kernels.  Called by: func.c, search.c, normidx.c.  Threads: any.
+ * Calls: kernels.
+ * Called by: func.c, search.c, normidx.c.
+ * Threads: any.
  */
 #include "distance.h"
 
 #include <math.h>
 
-static const char *const distance_names[VS_METRIC_COUNT] = {"l2", "l2sq", "l1", "cosine", "dot", "hamming", "jaccard"};
+static const char *const distance_names[VS_METRIC_COUNT] = {"l2",  "l2sq",    "l1",     "cosine",
+                                                            "dot", "hamming", "jaccard"};
 
 const char *vs_metric_name(vs_metric metric)
 {
@@ -32,7 +36,8 @@ int vs_metric_takes(vs_metric metric, vsk_type type)
     return (type == VSK_BIT) == (metric == VS_HAMMING || metric == VS_JACCARD);
 }
 
-vs_dist_kind vs_similarity(vs_metric metric, vsk_type type, const void *a, const void *b, size_t dim, double *out)
+vs_dist_kind vs_similarity(vs_metric metric, vsk_type type, const void *a, const void *b,
+                           size_t dim, double *out)
 {
     const vsk_table *k = vsk_get();
     double triple[3];
@@ -49,13 +54,15 @@ vs_dist_kind vs_similarity(vs_metric metric, vsk_type type, const void *a, const
     if (product == 0.0) {
         return VS_DIST_NULL;
     }
-    /* sqrt(x*x) is x, so equal vectors are at distance 0 exactly; rounding elsewhere may leave [-1, 1] by an ulp. */
+    /* sqrt(x*x) is x, so equal vectors are at distance 0 exactly; rounding elsewhere may leave [-1,
+     * 1] by an ulp. */
     double cosine = triple[0] / sqrt(product);
     *out = cosine > 1.0 ? 1.0 : cosine < -1.0 ? -1.0 : cosine;
     return VS_DIST_VALUE;
 }
 
-vs_dist_kind vs_distance(vs_metric metric, vsk_type type, const void *a, const void *b, size_t dim, double *out)
+vs_dist_kind vs_distance(vs_metric metric, vsk_type type, const void *a, const void *b, size_t dim,
+                         double *out)
 {
     const vsk_table *k = vsk_get();
     double value = 0.0;
@@ -79,7 +86,8 @@ vs_dist_kind vs_distance(vs_metric metric, vsk_type type, const void *a, const v
     case VS_DOT:
     case VS_COSINE: {
         vs_dist_kind kind = vs_similarity(metric, type, a, b, dim, &value);
-        *out = (metric == VS_COSINE ? 1.0 : 0.0) - value; /* not -x: a dot product of 0 is a distance of +0 */
+        *out = (metric == VS_COSINE ? 1.0 : 0.0) -
+               value; /* not -x: a dot product of 0 is a distance of +0 */
         return kind;
     }
     default:

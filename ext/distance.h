@@ -28,9 +28,12 @@ int vs_metric_takes(vs_metric metric, vsk_type type);
  *
  * Same bits on every machine. *out is set for VS_DIST_VALUE only. Never fails, never allocates.
  */
-vs_dist_kind vs_distance(vs_metric metric, vsk_type type, const void *a, const void *b, size_t dim, double *out);
+vs_dist_kind vs_distance(vs_metric metric, vsk_type type, const void *a, const void *b, size_t dim,
+                         double *out);
 
-/* The similarity behind a distance: for dot the dot product, for cosine the cosine, -1 .. 1. Other metrics have none. */
-vs_dist_kind vs_similarity(vs_metric metric, vsk_type type, const void *a, const void *b, size_t dim, double *out);
+/* The similarity behind a distance: for dot the dot product, for cosine the cosine, -1 .. 1. Other
+ * metrics have none. */
+vs_dist_kind vs_similarity(vs_metric metric, vsk_type type, const void *a, const void *b,
+                           size_t dim, double *out);
 
 #endif

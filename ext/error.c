@@ -1,7 +1,9 @@
 /*
  * error.c - error sentences.
  *
- * Calls: SQLite only.  Called by: everything in ext/.  Threads: one vs_err per call chain.
+ * Calls: SQLite only.
+ * Called by: everything in ext/.
+ * Threads: one vs_err per call chain.
  */
 #include "error.h"
 

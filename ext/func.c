@@ -13,7 +13,8 @@
  * 8th, 16th ... 512th new text in a row is offered as well: once SQLite keeps one of them, the
  * other repeats.
  *
- * Calls: value.c, distance.c, codec.c, func_vector.c.  Called by: vecshard.c.
+ * Calls: value.c, distance.c, codec.c, func_vector.c.
+ * Called by: vecshard.c.
  * Threads: the thread inside a call of the connection.
  */
 #include "func.h"

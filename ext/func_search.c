@@ -3,7 +3,9 @@
  *
  * Not deterministic: the answer follows the table.
  *
- * Calls: target.c, norm_profile.c, search.c.  Called by: vtab_search.c (registration).  Threads: the connection's.
+ * Calls: target.c, norm_profile.c, search.c.
+ * Called by: vtab_search.c (registration).
+ * Threads: the connection's.
  */
 #include "func_search.h"
 
@@ -27,10 +29,12 @@ static int selectivity_find(vs_conn *conn, sqlite3_value **argv, vs_plan *plan, 
     if (plan->options.type == VSK_BIT) {
         return vs_error(err, SQLITE_ERROR, "%s: bit vectors have no norm", selectivity_who);
     }
-    return vs_target_find(conn->db, selectivity_who, table, column, plan->options.type, &plan->target, err);
+    return vs_target_find(conn->db, selectivity_who, table, column, plan->options.type,
+                          &plan->target, err);
 }
 
-/* vec_norm_selectivity(tbl, col, q, w): share of the rows whose norm lies within (1 - w)|q| .. (1 + w)|q| */
+/* vec_norm_selectivity(tbl, col, q, w): share of the rows whose norm lies within (1 - w)|q| .. (1 +
+ * w)|q| */
 static void func_norm_selectivity(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     vs_conn *conn = sqlite3_user_data(ctx);
@@ -54,16 +58,19 @@ static void func_norm_selectivity(sqlite3_context *ctx, int argc, sqlite3_value 
         size_t dim;
         rc = vs_plan_stored_dim(&plan, selectivity_who, 0, &dim, &err);
         if (rc == SQLITE_OK && dim != 0 && dim != query.dim) {
-            rc = vs_error(&err, SQLITE_ERROR, "%s: dimensions differ: %lld in %s and %lld in the query", selectivity_who, (long long)dim,
-                          plan.target.label, (long long)query.dim);
+            rc = vs_error(&err, SQLITE_ERROR,
+                          "%s: dimensions differ: %lld in %s and %lld in the query",
+                          selectivity_who, (long long)dim, plan.target.label, (long long)query.dim);
         }
     }
     if (rc == SQLITE_OK) {
         int type = sqlite3_value_numeric_type(argv[3]);
-        width = type == SQLITE_INTEGER || type == SQLITE_FLOAT ? sqlite3_value_double(argv[3]) : -1.0;
+        width =
+            type == SQLITE_INTEGER || type == SQLITE_FLOAT ? sqlite3_value_double(argv[3]) : -1.0;
         if (!(width >= 0.0)) {
-            rc = vs_error(&err, SQLITE_ERROR, "%s: the width must be a number that is not negative, found %.40s", selectivity_who,
-                          (const char *)sqlite3_value_text(argv[3]));
+            rc = vs_error(&err, SQLITE_ERROR,
+                          "%s: the width must be a number that is not negative, found %.40s",
+                          selectivity_who, (const char *)sqlite3_value_text(argv[3]));
         }
     }
     if (rc == SQLITE_OK) {
@@ -74,7 +81,8 @@ static void func_norm_selectivity(sqlite3_context *ctx, int argc, sqlite3_value 
         vs_error_result(ctx, rc, &err);
     } else if (profile != NULL) {
         double norm = sqrt(vsk_get()->sumsq[query.type](query.data, query.dim));
-        sqlite3_result_double(ctx, vs_profile_fraction(profile, (1.0 - width) * norm, (1.0 + width) * norm));
+        sqlite3_result_double(
+            ctx, vs_profile_fraction(profile, (1.0 - width) * norm, (1.0 + width) * norm));
     }
     vs_plan_free(&plan);
     vs_scratch_free(&memory[0]);
@@ -83,6 +91,7 @@ static void func_norm_selectivity(sqlite3_context *ctx, int argc, sqlite3_value 
 
 int vs_func_search_register(vs_conn *conn)
 {
-    return sqlite3_create_function_v2(conn->db, selectivity_who, 4, SQLITE_UTF8 | SQLITE_SUBTYPE, vs_conn_ref(conn), func_norm_selectivity,
-                                      NULL, NULL, vs_conn_unref);
+    return sqlite3_create_function_v2(conn->db, selectivity_who, 4, SQLITE_UTF8 | SQLITE_SUBTYPE,
+                                      vs_conn_ref(conn), func_norm_selectivity, NULL, NULL,
+                                      vs_conn_unref);
 }

@@ -7,8 +7,9 @@
  * for int8, float16 and bfloat16 that equals the exact result rounded once. What is beyond the
  * element type is an error that names the element.
  *
- * Calls: value.c, vectext.c, func.c.  Called by: func.c.  Threads: the thread inside a call of the
- * connection.
+ * Calls: value.c, vectext.c, func.c.
+ * Called by: func.c.
+ * Threads: the thread inside a call of the connection.
  */
 #include "func_vector.h"
 

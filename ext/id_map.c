@@ -1,12 +1,15 @@
 /*
  * id_map.c - where the ids of a table lie, found with a few dozen look-ups.
  *
- * Counting rows would read the whole table, and the lowest and highest id say little when ids come in clusters. So the range of the ids is
- * halved again and again, the widest part first: the ids next to the middle on both sides bound a gap, which is cut out. Parts without gaps
- * count by their width; where gaps remain, the gap around a part's middle measures its density: a gap that covers a chosen point is on
- * average about twice the usual one.
+ * Counting rows would read the whole table, and the lowest and highest id say little when ids come
+ * in clusters. So the range of the ids is halved again and again, the widest part first: the ids
+ * next to the middle on both sides bound a gap, which is cut out. Parts without gaps count by their
+ * width; where gaps remain, the gap around a part's middle measures its density: a gap that covers
+ * a chosen point is on average about twice the usual one.
  *
- * Calls: target.c.  Called by: norm_profile.c, plan.c.  Threads: the connection's.
+ * Calls: target.c.
+ * Called by: norm_profile.c, plan.c.
+ * Threads: the connection's.
  */
 #include "id_map.h"
 
@@ -26,7 +29,8 @@ static double id_map_width(vs_id_range range)
     return (double)((uint64_t)range.hi - (uint64_t)range.lo) + 1.0;
 }
 
-static int id_map_look_up(const id_map_probe *probe, sqlite3_stmt *stmt, int64_t at, int64_t *inout, vs_err *err)
+static int id_map_look_up(const id_map_probe *probe, sqlite3_stmt *stmt, int64_t at, int64_t *inout,
+                          vs_err *err)
 {
     int rc = sqlite3_bind_int64(stmt, 1, at);
     if (rc == SQLITE_OK) {
@@ -44,10 +48,13 @@ static int id_map_look_up(const id_map_probe *probe, sqlite3_stmt *stmt, int64_t
     return rc;
 }
 
-/* The ids on both sides of the middle of a range that is wider than 1. Ids that change meanwhile are kept within the range. */
-static int id_map_split(const id_map_probe *probe, vs_id_range range, vs_id_range *out_low, vs_id_range *out_high, vs_err *err)
+/* The ids on both sides of the middle of a range that is wider than 1. Ids that change meanwhile
+ * are kept within the range. */
+static int id_map_split(const id_map_probe *probe, vs_id_range range, vs_id_range *out_low,
+                        vs_id_range *out_high, vs_err *err)
 {
-    int64_t middle = (int64_t)((uint64_t)range.lo + ((uint64_t)range.hi - (uint64_t)range.lo) / 2 + 1);
+    int64_t middle =
+        (int64_t)((uint64_t)range.lo + ((uint64_t)range.hi - (uint64_t)range.lo) / 2 + 1);
     int64_t before = range.lo;
     int64_t from = range.hi;
     int rc = id_map_look_up(probe, probe->before, middle, &before, err);
@@ -64,7 +71,8 @@ static int id_map_looks_dense(const id_map_probe *probe, vs_id_range range, int 
 {
     int rc = SQLITE_OK;
     *out = 1;
-    for (int i = 0; rc == SQLITE_OK && *out && i < ID_MAP_DENSE_PROBES && id_map_width(range) > 1.0; i++) {
+    for (int i = 0; rc == SQLITE_OK && *out && i < ID_MAP_DENSE_PROBES && id_map_width(range) > 1.0;
+         i++) {
         vs_id_range low, high;
         rc = id_map_split(probe, range, &low, &high, err);
         *out = (uint64_t)high.lo - (uint64_t)low.hi == 1;
@@ -89,7 +97,8 @@ static int id_map_cut(const id_map_probe *probe, vs_id_map *map, vs_err *err)
         if (rc != SQLITE_OK) {
             return rc;
         }
-        memmove(&map->ranges[widest + 2], &map->ranges[widest + 1], (map->count - widest - 1) * sizeof map->ranges[0]);
+        memmove(&map->ranges[widest + 2], &map->ranges[widest + 1],
+                (map->count - widest - 1) * sizeof map->ranges[0]);
         map->ranges[widest] = low;
         map->ranges[widest + 1] = high;
         map->count++;
@@ -97,7 +106,8 @@ static int id_map_cut(const id_map_probe *probe, vs_id_map *map, vs_err *err)
     return SQLITE_OK;
 }
 
-/* Rows of all ranges: their width over the mean distance of ids, measured at their middles and weighted by width. */
+/* Rows of all ranges: their width over the mean distance of ids, measured at their middles and
+ * weighted by width. */
 static int id_map_count(const id_map_probe *probe, vs_id_map *map, vs_err *err)
 {
     double width = 0.0;
@@ -121,13 +131,15 @@ static int id_map_count(const id_map_probe *probe, vs_id_map *map, vs_err *err)
 }
 
 /* Prepares "SELECT id FROM table WHERE id <comparison> ?1 ORDER BY id <order> LIMIT 1". */
-static int id_map_prepare(const id_map_probe *probe, const char *comparison, const char *order, sqlite3_stmt **out, vs_err *err)
+static int id_map_prepare(const id_map_probe *probe, const char *comparison, const char *order,
+                          sqlite3_stmt **out, vs_err *err)
 {
     const char *id = probe->target->id_sql;
-    return vs_target_prepare(probe->target, probe->who,
-                             sqlite3_mprintf("SELECT %s FROM %s WHERE %s %s ?1 ORDER BY %s %s LIMIT 1", id, probe->target->table_sql, id,
-                                             comparison, id, order),
-                             out, err);
+    return vs_target_prepare(
+        probe->target, probe->who,
+        sqlite3_mprintf("SELECT %s FROM %s WHERE %s %s ?1 ORDER BY %s %s LIMIT 1", id,
+                        probe->target->table_sql, id, comparison, id, order),
+        out, err);
 }
 
 int vs_id_map_survey(const vs_target *target, const char *who, vs_id_map *out, vs_err *err)

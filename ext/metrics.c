@@ -5,8 +5,9 @@
  * Jobs: one fixed table for the process behind a spin lock, held for the copying of a row or of the
  * table, never while SQLite is called.
  *
- * Calls: nothing.  Called by: conn.c, search, vtab_stats.c.  Threads: counters as their connection,
- * jobs any.
+ * Calls: nothing.
+ * Called by: conn.c, search, vtab_stats.c.
+ * Threads: counters as their connection, jobs any.
  */
 #if !defined(_POSIX_C_SOURCE) && !defined(_WIN32)
 #define _POSIX_C_SOURCE 200809L /* clock_gettime */

@@ -1,8 +1,8 @@
 /*
  * metrics.h - counters per table and operation, and progress of running work.
  *
- * Counters belong to a connection and are rows of vec_stats. Jobs belong to the process and are rows of vec_jobs, readable from
- * every connection.
+ * Counters belong to a connection and are rows of vec_stats. Jobs belong to the process and are
+ * rows of vec_jobs, readable from every connection.
  */
 #ifndef VS_METRICS_H
 #define VS_METRICS_H
@@ -32,18 +32,20 @@ typedef struct vs_metrics {
     size_t count, capacity;
 } vs_metrics;
 
-#define VS_METRICS_MAX 1000 /* entries of one connection; further targets are counted under "(others)" */
+/* entries of one connection; further targets are counted under "(others)" */
+#define VS_METRICS_MAX 1000
 
-/* Adds to the entry of (target, operation, strategy), making it on first use. Without memory the numbers are dropped: statistics
- * never fail a search. */
-void vs_metrics_add(vs_metrics *metrics, const char *target, const char *operation, const char *strategy, const vs_counters *counters);
+/* Adds to the entry of (target, operation, strategy), making it on first use. Without memory the
+ * numbers are dropped: statistics never fail a search. */
+void vs_metrics_add(vs_metrics *metrics, const char *target, const char *operation,
+                    const char *strategy, const vs_counters *counters);
 void vs_metrics_free(vs_metrics *metrics);
 
 int64_t vs_metrics_now_ns(void); /* monotonic clock */
 
 /*
- * Jobs: a slot of a fixed, process-wide table. vs_job_begin returns a slot, or -1 when all are taken (then the work simply is not
- * shown); the other calls accept -1. Any thread.
+ * Jobs: a slot of a fixed, process-wide table. vs_job_begin returns a slot, or -1 when all are
+ * taken (then the work simply is not shown); the other calls accept -1. Any thread.
  */
 #define VS_JOBS_MAX 64
 typedef struct vs_job_row {

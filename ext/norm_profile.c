@@ -1,12 +1,16 @@
 /*
- * norm_profile.c - how the norms of a column are distributed, sampled, and what an index on them would save.
+ * norm_profile.c - how the norms of a column are distributed, sampled, and what an index on them
+ * would save.
  *
- * The norms are those that the index holds, read at ids spread evenly over the table: no assumption about their distribution, no
- * counting of rows. The share of rows that a search would read depends on the query, which a planner does not know; sampled vectors
- * stand in for it. For dot the rows that the index gives first are those of the largest norm, for l2 those whose norm is nearest
- * to the query's; the k-th best among them bounds what the search will have to read, from above.
+ * The norms are those that the index holds, read at ids spread evenly over the table: no assumption
+ * about their distribution, no counting of rows. The share of rows that a search would read depends
+ * on the query, which a planner does not know; sampled vectors stand in for it. For dot the rows
+ * that the index gives first are those of the largest norm, for l2 those whose norm is nearest to
+ * the query's; the k-th best among them bounds what the search will have to read, from above.
  *
- * Calls: id_map.c, rows.c, distance.c, kernels.  Called by: plan.c, normidx.c.  Threads: the connection's.
+ * Calls: id_map.c, rows.c, distance.c, kernels.
+ * Called by: plan.c, normidx.c.
+ * Threads: the connection's.
  */
 #include "norm_profile.h"
 
@@ -38,7 +42,8 @@ static int profile_compare(const void *a, const void *b)
 }
 
 /* Fills a profile from the table. */
-static int profile_sample(vs_profile *profile, const vs_id_map *map, const vs_target *target, const vs_rows_shape *shape, vs_err *err)
+static int profile_sample(vs_profile *profile, const vs_id_map *map, const vs_target *target,
+                          const vs_rows_shape *shape, vs_err *err)
 {
     vs_rows rows;
     vs_rows_shape lenient = *shape;
@@ -66,7 +71,8 @@ static int profile_sample(vs_profile *profile, const vs_id_map *map, const vs_ta
             continue; /* a small table, or a wide gap, gives the same row several times */
         }
         last = rows.id;
-        if (profile->query_count < VS_PROFILE_QUERIES && rows.id_at > profile->query_count * probes / VS_PROFILE_QUERIES) {
+        if (profile->query_count < VS_PROFILE_QUERIES &&
+            rows.id_at > profile->query_count * probes / VS_PROFILE_QUERIES) {
             memcpy(profile->queries + profile->query_count * bytes, rows.data, bytes);
             profile->query_ids[profile->query_count] = rows.id;
             profile->query_norms[profile->query_count++] = norm;
@@ -86,7 +92,8 @@ static int profile_is_current(const vs_profile *profile, int64_t lo, int64_t hi)
     return fabs(now - then) <= then / 8.0;
 }
 
-int vs_profile_get(vs_profile_cache *cache, const vs_target *target, const vs_rows_shape *shape, vs_profile **out, vs_err *err)
+int vs_profile_get(vs_profile_cache *cache, const vs_target *target, const vs_rows_shape *shape,
+                   vs_profile **out, vs_err *err)
 {
     int64_t lo, hi;
     size_t slot = cache->next;
@@ -95,7 +102,8 @@ int vs_profile_get(vs_profile_cache *cache, const vs_target *target, const vs_ro
     if (rc != SQLITE_OK || hi < lo) {
         return rc;
     }
-    char *key = sqlite3_mprintf("%s.%s %s %lld", target->table_sql, target->column, vsk_type_name(shape->type), (long long)shape->dim);
+    char *key = sqlite3_mprintf("%s.%s %s %lld", target->table_sql, target->column,
+                                vsk_type_name(shape->type), (long long)shape->dim);
     vs_profile *fresh = sqlite3_malloc64(sizeof *fresh);
     if (key == NULL || fresh == NULL) {
         sqlite3_free(key);
@@ -153,15 +161,16 @@ typedef struct profile_trial {
 } profile_trial;
 
 /* Scores up to `limit` rows of an index source for the trials. */
-static int profile_try_rows(vs_rows *rows, const vs_rows_shape *shape, vs_metric metric, size_t limit, profile_trial *trials, size_t count,
-                            vs_err *err)
+static int profile_try_rows(vs_rows *rows, const vs_rows_shape *shape, vs_metric metric,
+                            size_t limit, profile_trial *trials, size_t count, vs_err *err)
 {
     int rc = SQLITE_ROW;
     for (size_t n = 0; n < limit && (rc = vs_rows_next(rows, err)) == SQLITE_ROW; n++) {
         for (size_t i = 0; i < count; i++) {
             double distance;
             if (rows->id != trials[i].id &&
-                vs_distance(metric, shape->type, trials[i].query, rows->data, shape->dim, &distance) == VS_DIST_VALUE) {
+                vs_distance(metric, shape->type, trials[i].query, rows->data, shape->dim,
+                            &distance) == VS_DIST_VALUE) {
                 vsk_topk_push(&trials[i].best, distance, rows->id);
             }
         }
@@ -171,8 +180,9 @@ static int profile_try_rows(vs_rows *rows, const vs_rows_shape *shape, vs_metric
 }
 
 /* dot: all trials read the same rows, those of the largest norm. */
-static int profile_try_dot(const vs_profile *profile, const vs_target *target, const vs_rows_shape *shape, const vs_index *index,
-                           profile_trial *trials, double *out_share, vs_err *err)
+static int profile_try_dot(const vs_profile *profile, const vs_target *target,
+                           const vs_rows_shape *shape, const vs_index *index, profile_trial *trials,
+                           double *out_share, vs_err *err)
 {
     vs_rows falling;
     double sum = 0.0;
@@ -182,10 +192,12 @@ static int profile_try_dot(const vs_profile *profile, const vs_target *target, c
     }
     rc = vs_rows_start(&falling, 0.0, INFINITY, NULL, 0);
     if (rc == SQLITE_OK) {
-        rc = profile_try_rows(&falling, shape, VS_DOT, PROFILE_TOP_ROWS, trials, profile->query_count, err);
+        rc = profile_try_rows(&falling, shape, VS_DOT, PROFILE_TOP_ROWS, trials,
+                              profile->query_count, err);
     }
     for (size_t i = 0; rc == SQLITE_OK && i < profile->query_count; i++) {
-        double kth = -vsk_topk_worst(&trials[i].best); /* -infinity while not full: everything is read */
+        double kth =
+            -vsk_topk_worst(&trials[i].best); /* -infinity while not full: everything is read */
         sum += vs_profile_fraction(profile, kth / profile->query_norms[i], INFINITY);
     }
     *out_share = sum / (double)profile->query_count;
@@ -194,8 +206,9 @@ static int profile_try_dot(const vs_profile *profile, const vs_target *target, c
 }
 
 /* l2: each trial reads the rows around its own norm. */
-static int profile_try_l2(const vs_profile *profile, const vs_target *target, const vs_rows_shape *shape, const vs_index *index,
-                          profile_trial *trials, double *out_share, vs_err *err)
+static int profile_try_l2(const vs_profile *profile, const vs_target *target,
+                          const vs_rows_shape *shape, const vs_index *index, profile_trial *trials,
+                          double *out_share, vs_err *err)
 {
     vs_rows falling, rising;
     double sum = 0.0;
@@ -225,14 +238,16 @@ static int profile_try_l2(const vs_profile *profile, const vs_target *target, co
     return rc;
 }
 
-int vs_profile_estimate_share(vs_profile *profile, const vs_target *target, const vs_rows_shape *shape, const vs_index *index,
-                              vs_metric metric, int64_t k, double *out, vs_err *err)
+int vs_profile_estimate_share(vs_profile *profile, const vs_target *target,
+                              const vs_rows_shape *shape, const vs_index *index, vs_metric metric,
+                              int64_t k, double *out, vs_err *err)
 {
     profile_trial trials[VS_PROFILE_QUERIES];
     vs_rows_shape lenient = *shape;
     size_t bytes = vsk_bytes(shape->type, shape->dim);
     *out = 1.0;
-    if ((metric != VS_L2 && metric != VS_L2SQ && metric != VS_DOT) || k > PROFILE_TOP_ROWS || profile->query_count == 0) {
+    if ((metric != VS_L2 && metric != VS_L2SQ && metric != VS_DOT) || k > PROFILE_TOP_ROWS ||
+        profile->query_count == 0) {
         return SQLITE_OK;
     }
     for (size_t i = 0; i < profile->estimate_count && i < VS_PROFILE_ESTIMATES; i++) {
@@ -256,7 +271,8 @@ int vs_profile_estimate_share(vs_profile *profile, const vs_target *target, cons
                               : profile_try_l2(profile, target, &lenient, index, trials, out, err);
     sqlite3_free(memory);
     if (rc == SQLITE_OK && strlen(index->name) <= VS_NAME_BYTES_MAX) {
-        vs_profile_estimate *slot = &profile->estimates[profile->estimate_count++ % VS_PROFILE_ESTIMATES];
+        vs_profile_estimate *slot =
+            &profile->estimates[profile->estimate_count++ % VS_PROFILE_ESTIMATES];
         sqlite3_snprintf((int)sizeof slot->index, slot->index, "%s", index->name);
         slot->metric = metric;
         slot->k = k;
@@ -265,7 +281,8 @@ int vs_profile_estimate_share(vs_profile *profile, const vs_target *target, cons
     return rc;
 }
 
-int vs_profile_partial_share(const vs_target *target, const char *who, const vs_id_map *map, const vs_index *index, double *out, vs_err *err)
+int vs_profile_partial_share(const vs_target *target, const char *who, const vs_id_map *map,
+                             const vs_index *index, double *out, vs_err *err)
 {
     sqlite3_stmt *stmt;
     int seen = 0, held = 0;
@@ -273,10 +290,12 @@ int vs_profile_partial_share(const vs_target *target, const char *who, const vs_
     if (index->where_sql == NULL || map->count == 0) {
         return SQLITE_OK;
     }
-    int rc = vs_target_prepare(target, who,
-                               sqlite3_mprintf("SELECT (%s) IS TRUE FROM %s NOT INDEXED WHERE %s >= ?1 ORDER BY %s LIMIT 1",
-                                               index->where_sql, target->table_sql, target->id_sql, target->id_sql),
-                               &stmt, err);
+    int rc = vs_target_prepare(
+        target, who,
+        sqlite3_mprintf(
+            "SELECT (%s) IS TRUE FROM %s NOT INDEXED WHERE %s >= ?1 ORDER BY %s LIMIT 1",
+            index->where_sql, target->table_sql, target->id_sql, target->id_sql),
+        &stmt, err);
     size_t probes = vs_id_map_points(map, VS_PROFILE_SAMPLES);
     for (size_t i = 0; rc == SQLITE_OK && i < probes; i++) {
         (void)sqlite3_reset(stmt);
@@ -288,7 +307,8 @@ int vs_profile_partial_share(const vs_target *target, const char *who, const vs_
             held += sqlite3_column_int(stmt, 0);
             seen++;
         }
-        rc = rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : vs_error_db(err, rc, target->db, who);
+        rc = rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK
+                                                   : vs_error_db(err, rc, target->db, who);
     }
     sqlite3_finalize(stmt);
     *out = seen == 0 ? 1.0 : (double)held / (double)seen;

@@ -1,22 +1,27 @@
 /*
  * normidx.c - exact pruning by vector norm.
  *
- * dot:  <q,x> <= |q||x| (Cauchy, Schwarz). Rows come by falling |x|; once |q||x| is below the k-th best product, the rows after it are
- *       smaller still, and the walk stops.
- * l2:   ||q| - |x|| <= |q - x| (triangle inequality). Rows come from |q| outwards on both sides, always the nearer side next; once the
- *       gap is above the k-th best distance, no row further out can enter, and the walk stops.
+ * dot:  <q,x> <= |q||x| (Cauchy, Schwarz). Rows come by falling |x|; once |q||x| is below the k-th
+ *       best product, the rows after it are smaller still, and the walk stops.
+ * l2:   ||q| - |x|| <= |q - x| (triangle inequality). Rows come from |q| outwards on both sides,
+ *       always the nearer side next; once the gap is above the k-th best distance, no row further
+ *       out can enter, and the walk stops.
  *
- * The norms in the index and |q| are canonical, within 1e-12 relative of the exact ones (scorer.c says why), and so are the distances
- * they are compared with; the slack below covers all three.
+ * The norms in the index and |q| are canonical, within 1e-12 relative of the exact ones (scorer.c
+ * says why), and so are the distances they are compared with; the slack below covers all three.
  *
- * A covering index gives the vector with the norm. From any other, ids are gathered first, in chunks that grow, and each chunk is read in the
- * order of the table: rows that share a page are read together, and the disk and the memory see one direction.
+ * A covering index gives the vector with the norm. From any other, ids are gathered first, in
+ * chunks that grow, and each chunk is read in the order of the table: rows that share a page are
+ * read together, and the disk and the memory see one direction.
  *
- * Whether the index prunes depends on the query, which the planner did not know. So while the walk has cost less than a fiftieth of a
- * pass it goes on; from then on it asks the profile how many rows the bound of the moment still leaves, and gives up when a pass is
- * cheaper: at worst, an index that does not prune costs a few hundredths of a pass.
+ * Whether the index prunes depends on the query, which the planner did not know. So while the walk
+ * has cost less than a fiftieth of a pass it goes on; from then on it asks the profile how many
+ * rows the bound of the moment still leaves, and gives up when a pass is cheaper: at worst, an
+ * index that does not prune costs a few hundredths of a pass.
  *
- * Calls: rows.c, collector.c, norm_profile.c, plan.c.  Called by: search.c.  Threads: the connection's.
+ * Calls: rows.c, collector.c, norm_profile.c, plan.c.
+ * Called by: search.c.
+ * Threads: the connection's.
  */
 #include "normidx.h"
 
@@ -24,7 +29,9 @@
 #include <stdlib.h>
 
 #define NORMIDX_SLACK 4e-12
-#define NORMIDX_CHUNK_FIRST 256 /* rows taken before the first look at the bound; every further chunk is as large as all before it */
+/* rows taken before the first look at the bound; every further chunk is as large as all before it
+ */
+#define NORMIDX_CHUNK_FIRST 256
 #define NORMIDX_TRIAL 0.02 /* share of a pass's cost that a walk may use before it is judged */
 
 int vs_normidx_open(vs_normidx *walk, const vs_plan *plan, const vs_rows_shape *shape, vs_err *err)
@@ -93,14 +100,18 @@ static double normidx_share(const vs_collector *collector, const vs_profile *pro
 }
 
 /* Is going on dearer than one pass over the table? */
-static int normidx_should_give_up(const vs_plan *plan, const vs_profile *profile, const vs_collector *collector, int64_t rows_read)
+static int normidx_should_give_up(const vs_plan *plan, const vs_profile *profile,
+                                  const vs_collector *collector, int64_t rows_read)
 {
     double pass = vs_plan_cost(plan, VS_BY_PASS, plan->rows);
     double spent = vs_plan_cost(plan, plan->strategy, (double)rows_read);
-    if (profile == NULL || plan->options.index != NULL || plan->options.has_norm_band || spent < NORMIDX_TRIAL * pass) {
+    if (profile == NULL || plan->options.index != NULL || plan->options.has_norm_band ||
+        spent < NORMIDX_TRIAL * pass) {
         return 0;
     }
-    return vs_plan_cost(plan, plan->strategy, normidx_share(collector, profile) * plan->rows) - spent > pass;
+    return vs_plan_cost(plan, plan->strategy, normidx_share(collector, profile) * plan->rows) -
+               spent >
+           pass;
 }
 
 /* One side of the walk: rows in the order of a source, until the side is out. */
@@ -116,14 +127,17 @@ static int normidx_advance(normidx_side *side, const vs_collector *collector, vs
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* Starts both sides at the query's norm (dot: one side, from the largest norm down), within the filter's band. */
-static int normidx_start(normidx_side *below, normidx_side *above, const vs_collector *collector, vs_err *err)
+/* Starts both sides at the query's norm (dot: one side, from the largest norm down), within the
+ * filter's band. */
+static int normidx_start(normidx_side *below, normidx_side *above, const vs_collector *collector,
+                         vs_err *err)
 {
     double q = collector->scorer->query_norm;
     double lo = fmax(collector->filter->norm_lo, 0.0);
     double hi = collector->filter->norm_hi;
     int has_two_sides = above->rows->stmt != NULL;
-    int rc = vs_rows_start(below->rows, lo, has_two_sides ? fmin(hi, nextafter(q, -1.0)) : hi, NULL, 0);
+    int rc =
+        vs_rows_start(below->rows, lo, has_two_sides ? fmin(hi, nextafter(q, -1.0)) : hi, NULL, 0);
     if (rc == SQLITE_OK) {
         rc = normidx_advance(below, collector, err);
     }
@@ -137,14 +151,16 @@ static int normidx_start(normidx_side *below, normidx_side *above, const vs_coll
 }
 
 /* The side whose row comes next; NULL when both are out. */
-static normidx_side *normidx_next_side(normidx_side *below, normidx_side *above, const vs_collector *collector)
+static normidx_side *normidx_next_side(normidx_side *below, normidx_side *above,
+                                       const vs_collector *collector)
 {
     double q = collector->scorer->query_norm;
     for (;;) {
         if (!below->is_open && !above->is_open) {
             return NULL;
         }
-        int take_above = above->is_open && (!below->is_open || above->rows->norm - q <= q - below->rows->norm);
+        int take_above =
+            above->is_open && (!below->is_open || above->rows->norm - q <= q - below->rows->norm);
         normidx_side *side = take_above ? above : below;
         if (!normidx_is_out(collector, side->rows->norm)) {
             return side;
@@ -166,7 +182,8 @@ static int normidx_read_gathered(vs_normidx *walk, vs_collector *collector, vs_e
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-int vs_normidx_run(vs_normidx *walk, const vs_plan *plan, const vs_profile *profile, vs_collector *collector, int *out_gave_up, vs_err *err)
+int vs_normidx_run(vs_normidx *walk, const vs_plan *plan, const vs_profile *profile,
+                   vs_collector *collector, int *out_gave_up, vs_err *err)
 {
     normidx_side below = {&walk->falling, 0};
     normidx_side above = {&walk->rising, 0};
@@ -205,6 +222,7 @@ int vs_normidx_run(vs_normidx *walk, const vs_plan *plan, const vs_profile *prof
     vs_rows_reset(&walk->falling);
     vs_rows_reset(&walk->rising);
     walk->rows_read = walk->falling.rows_read + walk->rising.rows_read + walk->by_id.rows_read;
-    walk->rows_skipped = walk->falling.rows_skipped + walk->rising.rows_skipped + walk->by_id.rows_skipped;
+    walk->rows_skipped =
+        walk->falling.rows_skipped + walk->rising.rows_skipped + walk->by_id.rows_skipped;
     return rc;
 }

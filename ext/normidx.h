@@ -29,9 +29,11 @@ void vs_normidx_close(vs_normidx *walk);
  *   l2, l2sq   rows by growing ||x| - |q||, until that is above the k-th best distance
  *   otherwise  every row within the filter's norm band
  *
- * *out_gave_up becomes 1 when the index turned out not to prune and one pass over the table is cheaper: the caller then restarts the
- * collector and makes that pass. Only an index that was chosen by cost gives up, never one that the user named.
+ * *out_gave_up becomes 1 when the index turned out not to prune and one pass over the table is
+ * cheaper: the caller then restarts the collector and makes that pass. Only an index that was
+ * chosen by cost gives up, never one that the user named.
  */
-int vs_normidx_run(vs_normidx *walk, const vs_plan *plan, const vs_profile *profile, vs_collector *collector, int *out_gave_up, vs_err *err);
+int vs_normidx_run(vs_normidx *walk, const vs_plan *plan, const vs_profile *profile,
+                   vs_collector *collector, int *out_gave_up, vs_err *err);
 
 #endif

@@ -1,10 +1,12 @@
 /*
  * options.c - the JSON object of the `options` argument of a search.
  *
- * SQLite's JSON functions take the text apart: one statement fetches the type and the value of each known key, and what is left
- * when all known keys are removed, which must be {}.
+ * SQLite's JSON functions take the text apart: one statement fetches the type and the value of each
+ * known key, and what is left when all known keys are removed, which must be {}.
  *
- * Calls: distance.c for metric names, value.c for type names.  Called by: plan.c.  Threads: the connection's.
+ * Calls: distance.c for metric names, value.c for type names.
+ * Called by: plan.c.
+ * Threads: the connection's.
  */
 #include "options.h"
 
@@ -23,7 +25,8 @@ typedef enum options_key {
     OPT_COUNT
 } options_key;
 
-static const char *const options_names[OPT_COUNT] = {"metric", "type", "mode", "recall", "norm_band", "device", "bad_rows", "index"};
+static const char *const options_names[OPT_COUNT] = {"metric",    "type",   "mode",     "recall",
+                                                     "norm_band", "device", "bad_rows", "index"};
 
 void vs_options_default(vs_options *options)
 {
@@ -43,7 +46,8 @@ static int options_prepare(sqlite3 *db, sqlite3_stmt **out)
     sqlite3_str *sql = sqlite3_str_new(db);
     sqlite3_str_appendall(sql, "SELECT json_type(?1)");
     for (int i = 0; i < OPT_COUNT; i++) {
-        sqlite3_str_appendf(sql, ", json_type(?1, '$.%s'), json_extract(?1, '$.%s')", options_names[i], options_names[i]);
+        sqlite3_str_appendf(sql, ", json_type(?1, '$.%s'), json_extract(?1, '$.%s')",
+                            options_names[i], options_names[i]);
     }
     sqlite3_str_appendall(sql, ", json_remove(?1");
     for (int i = 0; i < OPT_COUNT; i++) {
@@ -60,14 +64,16 @@ static int options_prepare(sqlite3 *db, sqlite3_stmt **out)
 }
 
 /* "<who>: option "metric" must be one of ..., found ..." */
-static int options_wrong(vs_err *err, const char *who, options_key key, const char *expected, const char *found)
+static int options_wrong(vs_err *err, const char *who, options_key key, const char *expected,
+                         const char *found)
 {
-    return vs_error(err, SQLITE_ERROR, "%s: option \"%s\" must be %s, found %s", who, options_names[key], expected,
-                    found == NULL ? "NULL" : found);
+    return vs_error(err, SQLITE_ERROR, "%s: option \"%s\" must be %s, found %s", who,
+                    options_names[key], expected, found == NULL ? "NULL" : found);
 }
 
 /* Applies one key that is present, with its JSON type and its value. */
-static int options_apply(vs_options *options, const char *who, options_key key, const char *json_type, sqlite3_value *value, vs_err *err)
+static int options_apply(vs_options *options, const char *who, options_key key,
+                         const char *json_type, sqlite3_value *value, vs_err *err)
 {
     int is_text = strcmp(json_type, "text") == 0;
     const char *text = (const char *)sqlite3_value_text(value);
@@ -78,7 +84,8 @@ static int options_apply(vs_options *options, const char *who, options_key key, 
     case OPT_METRIC: {
         int metric = is_text ? vs_metric_by_name(text) : -1;
         if (metric < 0) {
-            return options_wrong(err, who, key, "l2, l2sq, l1, cosine, dot, hamming or jaccard", text);
+            return options_wrong(err, who, key, "l2, l2sq, l1, cosine, dot, hamming or jaccard",
+                                 text);
         }
         options->metric = (vs_metric)metric;
         return SQLITE_OK;
@@ -92,14 +99,20 @@ static int options_apply(vs_options *options, const char *who, options_key key, 
         return SQLITE_OK;
     }
     case OPT_MODE:
-        return is_text && strcmp(text, "exact") == 0 ? SQLITE_OK
-                                                     : options_wrong(err, who, key, "\"exact\" (this version has no other mode)", text);
+        return is_text && strcmp(text, "exact") == 0
+                   ? SQLITE_OK
+                   : options_wrong(err, who, key, "\"exact\" (this version has no other mode)",
+                                   text);
     case OPT_RECALL:
-        return vs_error(err, SQLITE_ERROR, "%s: option \"recall\" needs an approximate mode, and this version has only \"mode\":\"exact\"", who);
+        return vs_error(err, SQLITE_ERROR,
+                        "%s: option \"recall\" needs an approximate mode, and this version has "
+                        "only \"mode\":\"exact\"",
+                        who);
     case OPT_DEVICE:
         return is_text && (strcmp(text, "auto") == 0 || strcmp(text, "cpu") == 0)
                    ? SQLITE_OK
-                   : options_wrong(err, who, key, "\"auto\" or \"cpu\" (this version has no GPU support)", text);
+                   : options_wrong(err, who, key,
+                                   "\"auto\" or \"cpu\" (this version has no GPU support)", text);
     case OPT_NORM_BAND: {
         int is_number = strcmp(json_type, "real") == 0 || strcmp(json_type, "integer") == 0;
         double width = is_number ? sqlite3_value_double(value) : -1.0;
@@ -134,8 +147,10 @@ static int options_read(sqlite3_stmt *stmt, const char *who, vs_options *out, vs
     int metric_given = 0;
     const char *top = (const char *)sqlite3_column_text(stmt, 0);
     if (top == NULL || strcmp(top, "object") != 0) {
-        return vs_error(err, SQLITE_ERROR, "%s: options must be a JSON object such as '{\"metric\":\"cosine\"}', found %s", who,
-                        top == NULL ? "NULL" : top);
+        return vs_error(
+            err, SQLITE_ERROR,
+            "%s: options must be a JSON object such as '{\"metric\":\"cosine\"}', found %s", who,
+            top == NULL ? "NULL" : top);
     }
     const char *rest = (const char *)sqlite3_column_text(stmt, 1 + 2 * OPT_COUNT);
     if (rest == NULL) {
@@ -143,7 +158,9 @@ static int options_read(sqlite3_stmt *stmt, const char *who, vs_options *out, vs
     }
     if (strcmp(rest, "{}") != 0) {
         return vs_error(err, SQLITE_ERROR,
-                        "%s: unknown options %.200s; there are metric, type, mode, recall, norm_band, device, bad_rows and index", who, rest);
+                        "%s: unknown options %.200s; there are metric, type, mode, recall, "
+                        "norm_band, device, bad_rows and index",
+                        who, rest);
     }
     for (int i = 0; i < OPT_COUNT; i++) {
         if (sqlite3_column_type(stmt, 1 + 2 * i) == SQLITE_NULL) {
@@ -153,7 +170,8 @@ static int options_read(sqlite3_stmt *stmt, const char *who, vs_options *out, vs
         if (json_type == NULL) {
             return SQLITE_NOMEM;
         }
-        int rc = options_apply(out, who, (options_key)i, json_type, sqlite3_column_value(stmt, 2 + 2 * i), err);
+        int rc = options_apply(out, who, (options_key)i, json_type,
+                               sqlite3_column_value(stmt, 2 + 2 * i), err);
         if (rc != SQLITE_OK) {
             return rc;
         }
@@ -163,12 +181,15 @@ static int options_read(sqlite3_stmt *stmt, const char *who, vs_options *out, vs
         out->metric = VS_HAMMING;
     }
     if (!vs_metric_takes(out->metric, out->type)) {
-        return vs_error(err, SQLITE_ERROR, "%s: metric %s does not apply to element type %s (%s)", who, vs_metric_name(out->metric),
-                        vsk_type_name(out->type),
-                        out->type == VSK_BIT ? "bit vectors have hamming and jaccard" : "hamming and jaccard are for bit vectors");
+        return vs_error(err, SQLITE_ERROR, "%s: metric %s does not apply to element type %s (%s)",
+                        who, vs_metric_name(out->metric), vsk_type_name(out->type),
+                        out->type == VSK_BIT ? "bit vectors have hamming and jaccard"
+                                             : "hamming and jaccard are for bit vectors");
     }
     if (out->has_norm_band && out->type == VSK_BIT) {
-        return vs_error(err, SQLITE_ERROR, "%s: option \"norm_band\" does not apply to bit vectors, which have no norm", who);
+        return vs_error(
+            err, SQLITE_ERROR,
+            "%s: option \"norm_band\" does not apply to bit vectors, which have no norm", who);
     }
     return SQLITE_OK;
 }

@@ -23,8 +23,8 @@ void vs_options_default(vs_options *options);
  *
  *   text  NULL means no options
  *
- * Unknown keys, values of a wrong type and values that this version does not support are errors, each a sentence that starts
- * with `who` and says what there is. After an error *out owns nothing.
+ * Unknown keys, values of a wrong type and values that this version does not support are errors,
+ * each a sentence that starts with `who` and says what there is. After an error *out owns nothing.
  */
 int vs_options_parse(sqlite3 *db, const char *who, const char *text, vs_options *out, vs_err *err);
 void vs_options_free(vs_options *options);

@@ -1,7 +1,8 @@
 /*
  * plan.c - which way a search reads its table, chosen by estimated cost, and the words for it.
  *
- * Calls: options.c, target.c, id_map.c, norm_profile.c.  Called by: vtab_search.c, vtab_batch.c, normidx.c (vs_plan_cost).
+ * Calls: options.c, target.c, id_map.c, norm_profile.c.
+ * Called by: vtab_search.c, vtab_batch.c, normidx.c (vs_plan_cost).
  * Threads: the connection's.
  */
 #include "plan.h"
@@ -11,10 +12,12 @@
 #include "distance.h"
 
 /*
- * Time per row of a pass in microseconds, page cache warm, and what the other ways cost against it; measured with bench/bench_strategies.c on
- * tables of 128 and 768 dimensions. A look-up by id pays for a page of its own, of which a pass pays the row's share. An index entry costs
- * half as much again as a table's row, and more where the vector is too large for a page of an index and sits on an overflow page. The page size is
- * taken as SQLite's default: with larger pages a look-up is a little dearer than estimated.
+ * Time per row of a pass in microseconds, page cache warm, and what the other ways cost against it;
+ * measured with bench/bench_strategies.c on tables of 128 and 768 dimensions. A look-up by id pays
+ * for a page of its own, of which a pass pays the row's share. An index entry costs half as much
+ * again as a table's row, and more where the vector is too large for a page of an index and sits on
+ * an overflow page. The page size is taken as SQLite's default: with larger pages a look-up is a
+ * little dearer than estimated.
  */
 #define PLAN_US_STEP 0.15
 #define PLAN_US_BYTE 1e-4
@@ -35,7 +38,8 @@
 
 const char *vs_strategy_name(vs_strategy strategy)
 {
-    static const char *const names[] = {"pass", "norm index", "covering norm index", "named index", "id list"};
+    static const char *const names[] = {"pass", "norm index", "covering norm index", "named index",
+                                        "id list"};
     return names[strategy];
 }
 
@@ -49,7 +53,9 @@ double vs_plan_cost(const vs_plan *plan, vs_strategy strategy, double rows)
     case VS_BY_COVERING_NORM:
         return rows * pass * (bytes <= PLAN_ENTRY_LOCAL_BYTES ? PLAN_ENTRY : PLAN_ENTRY_OVERFLOW);
     default:
-        return rows * pass * fmin(PLAN_LOOK_UP_STEPS + PLAN_PAGE_BYTES / (bytes + PLAN_ROW_OVERHEAD_BYTES), PLAN_LOOK_UP_MAX);
+        return rows * pass *
+               fmin(PLAN_LOOK_UP_STEPS + PLAN_PAGE_BYTES / (bytes + PLAN_ROW_OVERHEAD_BYTES),
+                    PLAN_LOOK_UP_MAX);
     }
 }
 
@@ -108,18 +114,22 @@ int vs_plan_stored_dim(vs_plan *plan, const char *who, int is_thorough, size_t *
     vs_scratch scratch = VS_SCRATCH_INIT;
     memset(&dims, 0, sizeof dims);
     *out = 0;
-    int rc = vs_target_prepare(&plan->target, who,
-                               sqlite3_mprintf("SELECT v FROM (SELECT \"%w\" AS v FROM %s NOT INDEXED LIMIT %d) WHERE typeof(v) IN ('blob', 'text') "
-                                               "LIMIT %d",
-                                               plan->target.column, plan->target.table_sql, is_thorough ? -1 : PLAN_DIM_ROWS, PLAN_DIM_ROWS),
-                               &stmt, err);
+    int rc =
+        vs_target_prepare(&plan->target, who,
+                          sqlite3_mprintf("SELECT v FROM (SELECT \"%w\" AS v FROM %s NOT INDEXED "
+                                          "LIMIT %d) WHERE typeof(v) IN ('blob', 'text') "
+                                          "LIMIT %d",
+                                          plan->target.column, plan->target.table_sql,
+                                          is_thorough ? -1 : PLAN_DIM_ROWS, PLAN_DIM_ROWS),
+                          &stmt, err);
     if (rc != SQLITE_OK) {
         return rc;
     }
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         vs_err ignored = VS_ERR_INIT; /* a bad row is reported by the search itself */
         vs_vec vec;
-        rc = vs_value_read(who, sqlite3_column_value(stmt, 0), plan->options.type, &scratch, &vec, &ignored);
+        rc = vs_value_read(who, sqlite3_column_value(stmt, 0), plan->options.type, &scratch, &vec,
+                           &ignored);
         vs_error_clear(&ignored);
         if (rc == SQLITE_NOMEM) {
             break;
@@ -128,7 +138,9 @@ int vs_plan_stored_dim(vs_plan *plan, const char *who, int is_thorough, size_t *
             plan_count_dim(&dims, vec.dim);
         }
     }
-    rc = rc == SQLITE_DONE ? SQLITE_OK : rc == SQLITE_NOMEM ? rc : vs_error_db(err, rc, plan->target.db, who);
+    rc = rc == SQLITE_DONE    ? SQLITE_OK
+         : rc == SQLITE_NOMEM ? rc
+                              : vs_error_db(err, rc, plan->target.db, who);
     sqlite3_finalize(stmt);
     vs_scratch_free(&scratch);
     int best = 0;
@@ -153,9 +165,10 @@ static double plan_band_share(const vs_profile *profile, double width)
     return profile->query_count == 0 ? 1.0 : sum / (double)profile->query_count;
 }
 
-/* Estimates what a search through one norm index would read, and takes it when that is cheaper than the plan so far. */
-static int plan_try_norm(vs_conn *conn, vs_plan *plan, const char *who, const vs_index *index, int64_t k, int is_forced, double *best_cost,
-                         vs_err *err)
+/* Estimates what a search through one norm index would read, and takes it when that is cheaper than
+ * the plan so far. */
+static int plan_try_norm(vs_conn *conn, vs_plan *plan, const char *who, const vs_index *index,
+                         int64_t k, int is_forced, double *best_cost, vs_err *err)
 {
     vs_profile *profile = NULL;
     vs_rows_shape shape = {who, plan->options.type, 0, 1};
@@ -165,7 +178,8 @@ static int plan_try_norm(vs_conn *conn, vs_plan *plan, const char *who, const vs
         rc = vs_profile_get(&conn->profiles, &plan->target, &shape, &profile, err);
     }
     if (rc == SQLITE_OK && profile != NULL) {
-        rc = vs_profile_estimate_share(profile, &plan->target, &shape, index, plan->options.metric, k, &share, err);
+        rc = vs_profile_estimate_share(profile, &plan->target, &shape, index, plan->options.metric,
+                                       k, &share, err);
     }
     if (rc != SQLITE_OK) {
         return rc;
@@ -186,11 +200,13 @@ static int plan_try_norm(vs_conn *conn, vs_plan *plan, const char *who, const vs
 }
 
 /* The index that the options name. */
-static int plan_named_index(vs_conn *conn, vs_plan *plan, const char *who, const vs_id_map *map, int64_t k, vs_err *err)
+static int plan_named_index(vs_conn *conn, vs_plan *plan, const char *who, const vs_id_map *map,
+                            int64_t k, vs_err *err)
 {
     double share;
     double unused = INFINITY;
-    int rc = vs_target_index(&plan->target, who, plan->options.index, plan->options.type, &plan->named, err);
+    int rc = vs_target_index(&plan->target, who, plan->options.index, plan->options.type,
+                             &plan->named, err);
     if (rc == SQLITE_OK && plan->named.norm_sql != NULL && plan->options.type != VSK_BIT) {
         return plan_try_norm(conn, plan, who, &plan->named, k, 1, &unused, err);
     }
@@ -205,8 +221,8 @@ static int plan_named_index(vs_conn *conn, vs_plan *plan, const char *who, const
     return rc;
 }
 
-int vs_plan_make(vs_conn *conn, const char *who, const char *table, const char *column, const char *options, int64_t k, vs_plan *out,
-                 vs_err *err)
+int vs_plan_make(vs_conn *conn, const char *who, const char *table, const char *column,
+                 const char *options, int64_t k, vs_plan *out, vs_err *err)
 {
     memset(out, 0, sizeof *out);
     k = k > 0 ? k : 1;
@@ -226,12 +242,14 @@ int vs_plan_make(vs_conn *conn, const char *who, const char *table, const char *
     }
     if (rc == SQLITE_OK && out->options.index != NULL) {
         rc = plan_named_index(conn, out, who, &map, k, err);
-    } else if (rc == SQLITE_OK && conn->settings.norm_index == VS_NORM_INDEX_AUTO && out->target.index_count > 0) {
+    } else if (rc == SQLITE_OK && conn->settings.norm_index == VS_NORM_INDEX_AUTO &&
+               out->target.index_count > 0) {
         size_t dim;
         rc = vs_plan_stored_dim(out, who, 0, &dim, err);
         double best_cost = vs_plan_cost(out, VS_BY_PASS, out->rows) * PLAN_MARGIN;
         for (size_t i = 0; rc == SQLITE_OK && i < out->target.index_count; i++) {
-            if (out->target.indexes[i].where_sql == NULL) { /* a partial index lacks rows: only when named */
+            if (out->target.indexes[i].where_sql ==
+                NULL) { /* a partial index lacks rows: only when named */
                 rc = plan_try_norm(conn, out, who, &out->target.indexes[i], k, 0, &best_cost, err);
             }
         }
@@ -242,8 +260,8 @@ int vs_plan_make(vs_conn *conn, const char *who, const char *table, const char *
     return rc;
 }
 
-int vs_plan_make_early(vs_conn *conn, const char *who, const char *table, const char *column, const char *options, int64_t k, vs_plan *out,
-                       int *out_known, vs_err *err)
+int vs_plan_make_early(vs_conn *conn, const char *who, const char *table, const char *column,
+                       const char *options, int64_t k, vs_plan *out, int *out_known, vs_err *err)
 {
     int rc = vs_plan_make(conn, who, table, column, options, k, out, err);
     *out_known = rc == SQLITE_OK;
@@ -258,7 +276,8 @@ char *vs_plan_words(const vs_plan *plan)
 {
     sqlite3_str *text = sqlite3_str_new(NULL);
     const char *metric = vs_metric_name(plan->options.metric);
-    sqlite3_str_appendf(text, "%s %s %s", plan->target.label, plan->options.has_norm_band ? "approximate" : "exact", metric);
+    sqlite3_str_appendf(text, "%s %s %s", plan->target.label,
+                        plan->options.has_norm_band ? "approximate" : "exact", metric);
     if (plan->options.has_norm_band) {
         sqlite3_str_appendf(text, " within norm band %g", plan->options.norm_band);
     }
@@ -267,10 +286,12 @@ char *vs_plan_words(const vs_plan *plan)
         sqlite3_str_appendf(text, " by one pass (est. %,lld rows)", (long long)plan->rows);
         break;
     case VS_BY_ID:
-        sqlite3_str_appendf(text, " over the listed ids (of est. %,lld rows)", (long long)plan->rows);
+        sqlite3_str_appendf(text, " over the listed ids (of est. %,lld rows)",
+                            (long long)plan->rows);
         break;
     default:
-        sqlite3_str_appendf(text, " via %s%s %s (est. %,lld of %,lld rows)", plan->index->where_sql != NULL ? "partial " : "",
+        sqlite3_str_appendf(text, " via %s%s %s (est. %,lld of %,lld rows)",
+                            plan->index->where_sql != NULL ? "partial " : "",
                             plan->strategy == VS_BY_NORM            ? "norm index"
                             : plan->strategy == VS_BY_COVERING_NORM ? "covering norm index"
                                                                     : "index",

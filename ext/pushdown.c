@@ -3,16 +3,21 @@
  *
  * What may be applied before the k nearest are chosen is a question of meaning, not of speed:
  *
- *   id IN (...), distance   yes: that is what the reference promises. All of them, or the answer would be short
- *   id = x                  with k only when x is a literal (id IN (5) reaches us as id = 5). Otherwise x is mostly another table's column, and
- *                           the statement asks which rows of that table are among the k nearest. In a stream it changes nothing but the
- *                           rank, so it is taken unless the statement looks at the rank
+ *   id IN (...), distance   yes: that is what the reference promises. All of them, or the answer
+ *                           would be short
+ *   id = x                  with k only when x is a literal (id IN (5) reaches us as id = 5).
+ *                           Otherwise x is mostly another table's column, and the statement asks
+ *                           which rows of that table are among the k nearest. In a stream it
+ *                           changes nothing but the rank, so it is taken unless the statement looks
+ *                           at the rank
  *   rank < x                yes: so many rows are enough
  *
- * SQLite checks every condition again on the rows it gets, so a value that is hard to compare (text, huge integers) may be treated
- * loosely, to the side of more rows.
+ * SQLite checks every condition again on the rows it gets, so a value that is hard to compare
+ * (text, huge integers) may be treated loosely, to the side of more rows.
  *
- * Calls: args.c, collector.c (vs_filter).  Called by: vtab_search.c.  Threads: the connection's.
+ * Calls: args.c, collector.c (vs_filter).
+ * Called by: vtab_search.c.
+ * Threads: the connection's.
  */
 #include "pushdown.h"
 
@@ -24,8 +29,9 @@
 #define PUSHDOWN_IN_MAX 32 /* sqlite3_vtab_in knows the first 32 constraints only */
 #define PUSHDOWN_HINT_MAX 262144
 
-static const char *const pushdown_words[VS_PUSH_KINDS] = {"options",    "id list",    "id =",   "distance <", "distance <=", "distance >",
-                                                          "distance >=", "distance =", "rank <", "rank <=",    "limit",       "offset"};
+static const char *const pushdown_words[VS_PUSH_KINDS] = {
+    "options",     "id list",    "id =",   "distance <", "distance <=", "distance >",
+    "distance >=", "distance =", "rank <", "rank <=",    "limit",       "offset"};
 static const char pushdown_intro[] = "; pushed down: ";
 
 /* ---- planning ---- */
@@ -52,35 +58,42 @@ static int pushdown_kind(sqlite3_index_info *info, int i)
         case SQLITE_INDEX_CONSTRAINT_GE:
             return VS_PUSH_DISTANCE_GE;
         case SQLITE_INDEX_CONSTRAINT_EQ: /* distance IN (...) would be searched once per value */
-            return i < PUSHDOWN_IN_MAX && !sqlite3_vtab_in(info, i, -1) ? (int)VS_PUSH_DISTANCE_EQ : -1;
+            return i < PUSHDOWN_IN_MAX && !sqlite3_vtab_in(info, i, -1) ? (int)VS_PUSH_DISTANCE_EQ
+                                                                        : -1;
         default:
             return -1;
         }
     case VS_COL_RANK:
-        return op == SQLITE_INDEX_CONSTRAINT_LT ? (int)VS_PUSH_RANK_LT : op == SQLITE_INDEX_CONSTRAINT_LE ? (int)VS_PUSH_RANK_LE : -1;
+        return op == SQLITE_INDEX_CONSTRAINT_LT   ? (int)VS_PUSH_RANK_LT
+               : op == SQLITE_INDEX_CONSTRAINT_LE ? (int)VS_PUSH_RANK_LE
+                                                  : -1;
     default:
         return -1;
     }
 }
 
-/* The kind of an equality on id in *out, or -1; SQLITE_CONSTRAINT when a list comes too late in the plan under consideration. */
+/* The kind of an equality on id in *out, or -1; SQLITE_CONSTRAINT when a list comes too late in the
+ * plan under consideration. */
 static int pushdown_id_kind(sqlite3_index_info *info, int i, int has_k, int *out)
 {
     int is_list = i < PUSHDOWN_IN_MAX && sqlite3_vtab_in(info, i, -1);
     *out = -1;
     if (!info->aConstraint[i].usable) {
-        /* The list follows from a table that this plan reads later. With k the search would be over by then. */
+        /* The list follows from a table that this plan reads later. With k the search would be over
+         * by then. */
         return is_list && has_k ? SQLITE_CONSTRAINT : SQLITE_OK;
     }
     if (is_list) {
         *out = VS_PUSH_ID_LIST;
-    } else if (i < PUSHDOWN_IN_MAX && (has_k ? vs_args_literal(info, i) != NULL : (info->colUsed & (1ULL << VS_COL_RANK)) == 0)) {
+    } else if (i < PUSHDOWN_IN_MAX && (has_k ? vs_args_literal(info, i) != NULL
+                                             : (info->colUsed & (1ULL << VS_COL_RANK)) == 0)) {
         *out = VS_PUSH_ID_EQ;
     }
     return SQLITE_OK;
 }
 
-int vs_pushdown_find(const char *who, sqlite3_index_info *info, int has_k, int options, vs_pushdown *out, vs_err *err)
+int vs_pushdown_find(const char *who, sqlite3_index_info *info, int has_k, int options,
+                     vs_pushdown *out, vs_err *err)
 {
     out->count = 0;
     if (options >= 0) {
@@ -90,7 +103,8 @@ int vs_pushdown_find(const char *who, sqlite3_index_info *info, int has_k, int o
     }
     for (int i = 0; i < info->nConstraint; i++) {
         int kind = -1;
-        if (info->aConstraint[i].iColumn == VS_COL_ID && info->aConstraint[i].op == SQLITE_INDEX_CONSTRAINT_EQ) {
+        if (info->aConstraint[i].iColumn == VS_COL_ID &&
+            info->aConstraint[i].op == SQLITE_INDEX_CONSTRAINT_EQ) {
             int rc = pushdown_id_kind(info, i, has_k, &kind);
             if (rc != SQLITE_OK) {
                 return rc;
@@ -103,8 +117,10 @@ int vs_pushdown_find(const char *who, sqlite3_index_info *info, int has_k, int o
         }
         if (out->count == VS_PUSH_MAX) {
             if (has_k) {
-                return vs_error(err, SQLITE_ERROR, "%s: more than %d conditions on one search; move some of them to an outer query", who,
-                                VS_PUSH_MAX);
+                return vs_error(err, SQLITE_ERROR,
+                                "%s: more than %d conditions on one search; move some of them to "
+                                "an outer query",
+                                who, VS_PUSH_MAX);
             }
             continue;
         }
@@ -124,7 +140,8 @@ int vs_pushdown_has(const vs_pushdown *pushdown, vs_push kind)
     return 0;
 }
 
-void vs_pushdown_claim(sqlite3_index_info *info, const vs_pushdown *pushdown, int first_argument, sqlite3_str *words)
+void vs_pushdown_claim(sqlite3_index_info *info, const vs_pushdown *pushdown, int first_argument,
+                       sqlite3_str *words)
 {
     for (size_t i = 0; i < pushdown->count; i++) {
         int constraint = pushdown->constraints[i];
@@ -133,7 +150,8 @@ void vs_pushdown_claim(sqlite3_index_info *info, const vs_pushdown *pushdown, in
         if (pushdown->kinds[i] == VS_PUSH_ID_LIST) {
             (void)sqlite3_vtab_in(info, constraint, 1);
         }
-        sqlite3_str_appendf(words, "%s%s", i == 0 ? pushdown_intro : ", ", pushdown_words[pushdown->kinds[i]]);
+        sqlite3_str_appendf(words, "%s%s", i == 0 ? pushdown_intro : ", ",
+                            pushdown_words[pushdown->kinds[i]]);
     }
 }
 
@@ -146,14 +164,16 @@ int vs_pushdown_parse(const char *words, size_t count, vs_pushdown *out)
     if (count == 0) {
         return SQLITE_OK; /* and the words are not looked at: a table's name may hold anything */
     }
-    for (const char *at = strstr(list, pushdown_intro); at != NULL; at = strstr(list, pushdown_intro)) {
+    for (const char *at = strstr(list, pushdown_intro); at != NULL;
+         at = strstr(list, pushdown_intro)) {
         list = at + strlen(pushdown_intro); /* the last one is ours */
     }
     while (out->count < count && count <= VS_PUSH_MAX) {
         const char *comma = strstr(list, ", ");
         size_t n = comma == NULL ? strlen(list) : (size_t)(comma - list);
         int kind = 0;
-        while (kind < VS_PUSH_KINDS && !(strlen(pushdown_words[kind]) == n && memcmp(pushdown_words[kind], list, n) == 0)) {
+        while (kind < VS_PUSH_KINDS &&
+               !(strlen(pushdown_words[kind]) == n && memcmp(pushdown_words[kind], list, n) == 0)) {
             kind++;
         }
         if (kind == VS_PUSH_KINDS) {
@@ -182,7 +202,8 @@ static int pushdown_add_id(vs_id_list *list, sqlite3_value *value)
         break;
     case SQLITE_FLOAT: {
         double number = sqlite3_value_double(value);
-        if (!(number >= -9.2233720368547748e18 && number < 9.2233720368547758e18) || number != floor(number)) {
+        if (!(number >= -9.2233720368547748e18 && number < 9.2233720368547758e18) ||
+            number != floor(number)) {
             return SQLITE_OK;
         }
         id = (int64_t)number;
@@ -215,7 +236,8 @@ static int pushdown_read_list(vs_id_list *list, sqlite3_value *argument, int is_
         rc = pushdown_add_id(list, argument);
     } else {
         int step = sqlite3_vtab_in_first(argument, &value);
-        for (; rc == SQLITE_OK && step == SQLITE_OK && value != NULL; step = sqlite3_vtab_in_next(argument, &value)) {
+        for (; rc == SQLITE_OK && step == SQLITE_OK && value != NULL;
+             step = sqlite3_vtab_in_next(argument, &value)) {
             rc = pushdown_add_id(list, value);
         }
         rc = rc == SQLITE_OK && step != SQLITE_DONE ? step : rc;
@@ -233,7 +255,8 @@ static int pushdown_read_list(vs_id_list *list, sqlite3_value *argument, int is_
 }
 
 /* Reads one condition on id; several leave what they have in common. */
-static int pushdown_apply_ids(vs_id_lists *lists, vs_filter *filter, sqlite3_value *argument, int is_list)
+static int pushdown_apply_ids(vs_id_lists *lists, vs_filter *filter, sqlite3_value *argument,
+                              int is_list)
 {
     int is_first = !filter->has_ids;
     int rc = pushdown_read_list(is_first ? &lists->all : &lists->next, argument, is_list);
@@ -255,15 +278,17 @@ static int pushdown_apply_ids(vs_id_lists *lists, vs_filter *filter, sqlite3_val
 }
 
 /*
- * Narrows the distance range. An integer beyond 2^53 is moved outwards. Text and BLOBs come after all numbers: they bound nothing from above
- * and exclude everything from below.
+ * Narrows the distance range. An integer beyond 2^53 is moved outwards. Text and BLOBs come after
+ * all numbers: they bound nothing from above and exclude everything from below.
  */
 static void pushdown_apply_distance(vs_filter *filter, vs_push kind, sqlite3_value *value)
 {
     int type = sqlite3_value_numeric_type(value);
     int is_number = type == SQLITE_INTEGER || type == SQLITE_FLOAT;
-    int is_upper = kind == VS_PUSH_DISTANCE_LT || kind == VS_PUSH_DISTANCE_LE || kind == VS_PUSH_DISTANCE_EQ;
-    int is_lower = kind == VS_PUSH_DISTANCE_GT || kind == VS_PUSH_DISTANCE_GE || kind == VS_PUSH_DISTANCE_EQ;
+    int is_upper =
+        kind == VS_PUSH_DISTANCE_LT || kind == VS_PUSH_DISTANCE_LE || kind == VS_PUSH_DISTANCE_EQ;
+    int is_lower =
+        kind == VS_PUSH_DISTANCE_GT || kind == VS_PUSH_DISTANCE_GE || kind == VS_PUSH_DISTANCE_EQ;
     if (type == SQLITE_NULL || (is_lower && !is_number)) {
         filter->distance_hi = -INFINITY; /* true for no row */
         filter->distance_lo = INFINITY;
@@ -273,13 +298,16 @@ static void pushdown_apply_distance(vs_filter *filter, vs_push kind, sqlite3_val
         return;
     }
     double bound = sqlite3_value_double(value);
-    double slack = type == SQLITE_INTEGER && fabs(bound) > 9007199254740992.0 ? fabs(bound) * 1e-15 : 0.0;
+    double slack =
+        type == SQLITE_INTEGER && fabs(bound) > 9007199254740992.0 ? fabs(bound) * 1e-15 : 0.0;
     if (is_upper) {
-        double hi = kind == VS_PUSH_DISTANCE_LT && slack == 0.0 ? nextafter(bound, -INFINITY) : bound + slack;
+        double hi = kind == VS_PUSH_DISTANCE_LT && slack == 0.0 ? nextafter(bound, -INFINITY)
+                                                                : bound + slack;
         filter->distance_hi = fmin(filter->distance_hi, hi);
     }
     if (is_lower) {
-        double lo = kind == VS_PUSH_DISTANCE_GT && slack == 0.0 ? nextafter(bound, INFINITY) : bound - slack;
+        double lo = kind == VS_PUSH_DISTANCE_GT && slack == 0.0 ? nextafter(bound, INFINITY)
+                                                                : bound - slack;
         filter->distance_lo = fmax(filter->distance_lo, lo);
     }
 }
@@ -299,7 +327,8 @@ static int64_t pushdown_rank_rows(vs_push kind, sqlite3_value *value)
     return bound < 0.0 ? 0 : (int64_t)bound;
 }
 
-int vs_pushdown_apply(const vs_pushdown *pushdown, sqlite3_value **argv, vs_id_lists *lists, vs_filter *filter, vs_wanted *wanted)
+int vs_pushdown_apply(const vs_pushdown *pushdown, sqlite3_value **argv, vs_id_lists *lists,
+                      vs_filter *filter, vs_wanted *wanted)
 {
     int has_limit = 0;
     wanted->hint = 0;

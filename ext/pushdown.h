@@ -1,8 +1,9 @@
 /*
  * pushdown.h - the conditions of a statement that vec_search applies inside the search.
  *
- * While planning, they are found among the constraints and written into the plan's words ("...; pushed down: id list, distance <"); while
- * executing, they are read back from the words and applied to a filter.
+ * While planning, they are found among the constraints and written into the plan's words ("...;
+ * pushed down: id list, distance <"); while executing, they are read back from the words and
+ * applied to a filter.
  */
 #ifndef VS_PUSHDOWN_H
 #define VS_PUSHDOWN_H
@@ -38,7 +39,8 @@ typedef enum vs_push {
     VS_PUSH_KINDS
 } vs_push;
 
-#define VS_PUSH_MAX 16 /* conditions of one search; further ones are left to SQLite in a stream, and are an error with k */
+/* conditions of one search; further ones are left to SQLite in a stream, and are an error with k */
+#define VS_PUSH_MAX 16
 
 typedef struct vs_pushdown {
     size_t count;
@@ -51,22 +53,27 @@ typedef struct vs_pushdown {
 /*
  * Finds the conditions.
  *
- *   has_k    the search has a k: then every condition on id IN and distance must be applied before the k nearest are chosen
+ *   has_k    the search has a k: then every condition on id IN and distance must be applied before
+ *            the k nearest are chosen
  *   options  constraint of the options argument when it comes without k, else -1
  *
- * SQLITE_CONSTRAINT: not in the plan under consideration; SQLITE_ERROR with a sentence for more than VS_PUSH_MAX of them.
+ * SQLITE_CONSTRAINT: not in the plan under consideration; SQLITE_ERROR with a sentence for more
+ * than VS_PUSH_MAX of them.
  */
-int vs_pushdown_find(const char *who, sqlite3_index_info *info, int has_k, int options, vs_pushdown *out, vs_err *err);
+int vs_pushdown_find(const char *who, sqlite3_index_info *info, int has_k, int options,
+                     vs_pushdown *out, vs_err *err);
 
 /* Does it hold a condition of this kind? */
 int vs_pushdown_has(const vs_pushdown *pushdown, vs_push kind);
 
 /* Makes the conditions arguments number first_argument, ... of xFilter and appends their words. */
-void vs_pushdown_claim(sqlite3_index_info *info, const vs_pushdown *pushdown, int first_argument, sqlite3_str *words);
+void vs_pushdown_claim(sqlite3_index_info *info, const vs_pushdown *pushdown, int first_argument,
+                       sqlite3_str *words);
 
 /* ---- executing ---- */
 
-/* Reads `count` kinds back from the end of the plan's words. SQLITE_INTERNAL when they are not there. */
+/* Reads `count` kinds back from the end of the plan's words. SQLITE_INTERNAL when they are not
+ * there. */
 int vs_pushdown_parse(const char *words, size_t count, vs_pushdown *out);
 
 typedef struct vs_id_list {
@@ -83,12 +90,14 @@ void vs_id_lists_free(vs_id_lists *lists);
 
 /* What the conditions say beside the filter. */
 typedef struct vs_wanted {
-    int64_t rows; /* in: k, or INT64_MAX for a stream; out: no more than the conditions on rank allow */
+    int64_t
+        rows; /* in: k, or INT64_MAX for a stream; out: no more than the conditions on rank allow */
     int64_t hint; /* out: rows that LIMIT and OFFSET ask for; 0: unknown */
 } vs_wanted;
 
-/* Applies the conditions, whose values are argv[0], argv[1], ..., to the filter, which borrows from lists. SQLITE_OK, SQLITE_NOMEM or what a
- * list's subquery returned. */
-int vs_pushdown_apply(const vs_pushdown *pushdown, sqlite3_value **argv, vs_id_lists *lists, vs_filter *filter, vs_wanted *wanted);
+/* Applies the conditions, whose values are argv[0], argv[1], ..., to the filter, which borrows from
+ * lists. SQLITE_OK, SQLITE_NOMEM or what a list's subquery returned. */
+int vs_pushdown_apply(const vs_pushdown *pushdown, sqlite3_value **argv, vs_id_lists *lists,
+                      vs_filter *filter, vs_wanted *wanted);
 
 #endif

@@ -1,7 +1,9 @@
 /*
  * rows.c - the vectors of a table, one after the other, through SQLite.
  *
- * Calls: target.c, value.c.  Called by: search.c, batch.c, normidx.c.  Threads: the connection's.
+ * Calls: target.c, value.c.
+ * Called by: search.c, batch.c, normidx.c.
+ * Threads: the connection's.
  */
 #include "rows.h"
 
@@ -16,7 +18,8 @@ static char *rows_norm_sql(const vs_target *target, vs_rows_order order, const v
     sqlite3_str *sql = sqlite3_str_new(target->db);
     sqlite3_str_appendf(sql, "SELECT %s, ", target->id_sql);
     sqlite3_str_appendf(sql, has_vector ? "\"%w\"" : "NULL", target->column);
-    sqlite3_str_appendf(sql, ", %s FROM %s INDEXED BY \"%w\" WHERE (%s)", norm, target->table_sql, index->name, predicate);
+    sqlite3_str_appendf(sql, ", %s FROM %s INDEXED BY \"%w\" WHERE (%s)", norm, target->table_sql,
+                        index->name, predicate);
     if (is_bounded) {
         sqlite3_str_appendf(sql, " AND %s BETWEEN ?1 AND ?2", norm);
     }
@@ -34,26 +37,31 @@ static char *rows_sql(const vs_target *target, vs_rows_order order, const vs_ind
     const char *where = is_partial ? index->where_sql : "";
     const char *close = is_partial ? ")" : "";
     switch (order) {
-    case VS_ROWS_TABLE: /* NOT INDEXED: SQLite would take an index that covers the query for smaller than the table, but vectors overflow
-                           its pages */
+    case VS_ROWS_TABLE: /* NOT INDEXED: SQLite would take an index that covers the query for smaller
+                           than the table, but vectors overflow its pages */
         return sqlite3_mprintf("SELECT %s, \"%w\" FROM %s NOT INDEXED", id, column, table);
     case VS_ROWS_BY_ID:
-        return sqlite3_mprintf("SELECT %s, \"%w\" FROM %s NOT INDEXED WHERE %s = ?1", id, column, table, id);
+        return sqlite3_mprintf("SELECT %s, \"%w\" FROM %s NOT INDEXED WHERE %s = ?1", id, column,
+                               table, id);
     case VS_ROWS_SAMPLE:
-        return sqlite3_mprintf("SELECT %s, \"%w\" FROM %s NOT INDEXED WHERE %s >= ?1 ORDER BY %s LIMIT 1", id, column, table, id, id);
+        return sqlite3_mprintf(
+            "SELECT %s, \"%w\" FROM %s NOT INDEXED WHERE %s >= ?1 ORDER BY %s LIMIT 1", id, column,
+            table, id, id);
     case VS_ROWS_INDEX:
-        return sqlite3_mprintf("SELECT %s, \"%w\" FROM %s INDEXED BY \"%w\" WHERE 1%s%s%s", id, column, table, index->name, open, where,
-                               close);
+        return sqlite3_mprintf("SELECT %s, \"%w\" FROM %s INDEXED BY \"%w\" WHERE 1%s%s%s", id,
+                               column, table, index->name, open, where, close);
     default:
         return rows_norm_sql(target, order, index);
     }
 }
-int vs_rows_open(const vs_target *target, const vs_rows_shape *shape, vs_rows_order order, const vs_index *index, vs_rows *out, vs_err *err)
+int vs_rows_open(const vs_target *target, const vs_rows_shape *shape, vs_rows_order order,
+                 const vs_index *index, vs_rows *out, vs_err *err)
 {
     memset(out, 0, sizeof *out);
     out->target = target;
     out->shape = *shape;
-    out->has_vector = order != VS_ROWS_RISING_IDS && order != VS_ROWS_FALLING_IDS && order != VS_ROWS_TOP_IDS;
+    out->has_vector =
+        order != VS_ROWS_RISING_IDS && order != VS_ROWS_FALLING_IDS && order != VS_ROWS_TOP_IDS;
     out->has_norm = order >= VS_ROWS_RISING && order <= VS_ROWS_TOP_IDS;
     out->has_bounds = out->has_norm && order != VS_ROWS_TOP && order != VS_ROWS_TOP_IDS;
     out->by_id = order == VS_ROWS_BY_ID || order == VS_ROWS_SAMPLE;
@@ -67,7 +75,8 @@ void vs_rows_close(vs_rows *rows)
     memset(rows, 0, sizeof *rows);
 }
 
-int vs_rows_start(vs_rows *rows, double norm_lo, double norm_hi, const int64_t *ids, size_t id_count)
+int vs_rows_start(vs_rows *rows, double norm_lo, double norm_hi, const int64_t *ids,
+                  size_t id_count)
 {
     int rc = SQLITE_OK;
     (void)sqlite3_reset(rows->stmt); /* an old error was reported when it happened */
@@ -110,7 +119,8 @@ static int rows_step(vs_rows *rows, vs_err *err)
         }
     }
     if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
-        return vs_error(err, rc, "%s: %s: %s", rows->shape.who, rows->target->label, sqlite3_errmsg(rows->target->db));
+        return vs_error(err, rc, "%s: %s: %s", rows->shape.who, rows->target->label,
+                        sqlite3_errmsg(rows->target->db));
     }
     return rc;
 }
@@ -122,22 +132,27 @@ static int rows_reject(vs_rows *rows, vs_err *err, const char *what)
         rows->rows_skipped++;
         return SQLITE_OK;
     }
-    return vs_error(err, SQLITE_ERROR, "%s: %s, row %lld: %s", rows->shape.who, rows->target->label, (long long)rows->id, what);
+    return vs_error(err, SQLITE_ERROR, "%s: %s, row %lld: %s", rows->shape.who, rows->target->label,
+                    (long long)rows->id, what);
 }
 
-/* A vector stored as JSON text, or a BLOB of another size: the slow way, which also finds the words for an error. */
+/* A vector stored as JSON text, or a BLOB of another size: the slow way, which also finds the words
+ * for an error. */
 static int rows_read_other(vs_rows *rows, sqlite3_value *value, int *out_usable, vs_err *err)
 {
     char place[3 * VS_NAME_BYTES_MAX + 64];
     vs_err why = VS_ERR_INIT;
     vs_vec vec;
     *out_usable = 0;
-    sqlite3_snprintf((int)sizeof place, place, "%s: %s, row %lld", rows->shape.who, rows->target->label, (long long)rows->id);
+    sqlite3_snprintf((int)sizeof place, place, "%s: %s, row %lld", rows->shape.who,
+                     rows->target->label, (long long)rows->id);
     int rc = vs_value_read(place, value, rows->shape.type, &rows->parsed, &vec, &why);
     if (rc == SQLITE_OK && vec.dim != rows->shape.dim) {
-        rc = vs_error(&why, SQLITE_ERROR, "%s: expected %lld %s elements (%lld bytes), found %lld elements (%d bytes)", place,
-                      (long long)rows->shape.dim, vsk_type_name(rows->shape.type),
-                      (long long)vsk_bytes(rows->shape.type, rows->shape.dim), (long long)vec.dim, sqlite3_value_bytes(value));
+        rc = vs_error(&why, SQLITE_ERROR,
+                      "%s: expected %lld %s elements (%lld bytes), found %lld elements (%d bytes)",
+                      place, (long long)rows->shape.dim, vsk_type_name(rows->shape.type),
+                      (long long)vsk_bytes(rows->shape.type, rows->shape.dim), (long long)vec.dim,
+                      sqlite3_value_bytes(value));
     }
     if (rc == SQLITE_OK) {
         rows->data = vec.data;
@@ -161,7 +176,8 @@ int vs_rows_next(vs_rows *rows, vs_err *err)
         if (rc != SQLITE_ROW) {
             return rc;
         }
-        /* Through the values: each sqlite3_column_...() call locks the connection's mutex, which this thread holds anyway. */
+        /* Through the values: each sqlite3_column_...() call locks the connection's mutex, which
+         * this thread holds anyway. */
         sqlite3_value *id = sqlite3_column_value(rows->stmt, 0);
         sqlite3_value *vector = sqlite3_column_value(rows->stmt, 1);
         int type = sqlite3_value_type(vector);
@@ -175,8 +191,9 @@ int vs_rows_next(vs_rows *rows, vs_err *err)
             continue;
         }
         if (sqlite3_value_type(id) != SQLITE_INTEGER) {
-            return vs_error(err, SQLITE_MISMATCH, "%s: %s: expected an INTEGER as the key of a row, found %s", rows->shape.who,
-                            rows->target->label, (const char *)sqlite3_value_text(id));
+            return vs_error(
+                err, SQLITE_MISMATCH, "%s: %s: expected an INTEGER as the key of a row, found %s",
+                rows->shape.who, rows->target->label, (const char *)sqlite3_value_text(id));
         }
         rows->id = sqlite3_value_int64(id);
         if (!rows->has_vector) {

@@ -1,8 +1,9 @@
 /*
  * rows.h - the vectors of a table, one after the other, through SQLite.
  *
- * A source steps one prepared SELECT on the user's own connection, so it sees the same snapshot and the same uncommitted changes as
- * the statement around it, and every step looks for an interrupt. Nothing stays open once a source is reset.
+ * A source steps one prepared SELECT on the user's own connection, so it sees the same snapshot and
+ * the same uncommitted changes as the statement around it, and every step looks for an interrupt.
+ * Nothing stays open once a source is reset.
  */
 #ifndef VS_ROWS_H
 #define VS_ROWS_H
@@ -39,10 +40,12 @@ typedef struct vs_rows {
 typedef enum vs_rows_order {
     VS_ROWS_TABLE,   /* every row, in the order of the table */
     VS_ROWS_INDEX,   /* the rows that `index` holds, in its order */
-    VS_ROWS_RISING,  /* rows of a norm index with norm between two bounds (both belong), by rising norm */
+    VS_ROWS_RISING,  /* rows of a norm index with norm between two bounds (both belong), by rising
+                        norm */
     VS_ROWS_FALLING, /* the same by falling norm */
     VS_ROWS_TOP,     /* all its rows by falling norm: without bounds a step compares no keys */
-    VS_ROWS_RISING_IDS, /* the same three without the vectors: from the index alone, data stays NULL */
+    VS_ROWS_RISING_IDS, /* the same three without the vectors: from the index alone, data stays NULL
+                         */
     VS_ROWS_FALLING_IDS,
     VS_ROWS_TOP_IDS,
     VS_ROWS_BY_ID, /* the rows of a list of ids */
@@ -50,26 +53,30 @@ typedef enum vs_rows_order {
 } vs_rows_order;
 
 /*
- * Prepares a source. `index` is needed for the orders that read one. On success the caller owns *out (vs_rows_close); after an
- * error *out owns nothing.
+ * Prepares a source. `index` is needed for the orders that read one. On success the caller owns
+ * *out (vs_rows_close); after an error *out owns nothing.
  */
-int vs_rows_open(const vs_target *target, const vs_rows_shape *shape, vs_rows_order order, const vs_index *index, vs_rows *out, vs_err *err);
+int vs_rows_open(const vs_target *target, const vs_rows_shape *shape, vs_rows_order order,
+                 const vs_index *index, vs_rows *out, vs_err *err);
 void vs_rows_close(vs_rows *rows);
 
-/* Starts (again) from the beginning: for RISING and FALLING between norm_lo and norm_hi, for BY_ID and SAMPLE over ids[0 .. id_count),
- * which must stay valid; otherwise the arguments are ignored. */
-int vs_rows_start(vs_rows *rows, double norm_lo, double norm_hi, const int64_t *ids, size_t id_count);
+/* Starts (again) from the beginning: for RISING and FALLING between norm_lo and norm_hi, for BY_ID
+ * and SAMPLE over ids[0 .. id_count), which must stay valid; otherwise the arguments are ignored.
+ */
+int vs_rows_start(vs_rows *rows, double norm_lo, double norm_hi, const int64_t *ids,
+                  size_t id_count);
 
 /*
- * The next row that has a vector. SQLITE_ROW: rows->id, data and norm are set. SQLITE_DONE: no more. Anything else is an error.
- * NULL vectors are passed over; a value that is no vector of the shape's type and dimension is an error that names the row, or is
- * counted and passed over. Elements are not checked for NaN: see vs_rows_bad.
+ * The next row that has a vector. SQLITE_ROW: rows->id, data and norm are set. SQLITE_DONE: no
+ * more. Anything else is an error. NULL vectors are passed over; a value that is no vector of the
+ * shape's type and dimension is an error that names the row, or is counted and passed over.
+ * Elements are not checked for NaN: see vs_rows_bad.
  */
 int vs_rows_next(vs_rows *rows, vs_err *err);
 
 /*
- * Reports the current row as bad because of a NaN or infinite element, found by its distance. SQLITE_OK when bad rows are skipped
- * (it was counted), else the error.
+ * Reports the current row as bad because of a NaN or infinite element, found by its distance.
+ * SQLITE_OK when bad rows are skipped (it was counted), else the error.
  */
 int vs_rows_bad(vs_rows *rows, vs_err *err);
 

@@ -1,19 +1,25 @@
 /*
  * scorer.c - one query against rows: certified pruning in float32, then canonical distances.
  *
- * A rank kernel's result r differs from the exact s by at most g*S + a, where S is the sum of the terms' absolute values
- * (vsk.h). The canonical distance itself is within 1e-12 relative of the exact one: at most 65,536/16 additions per lane and four
- * folds, each with relative error 2^-53, give 4.6e-13. Hence, with h = g + 1e-12:
+ * A rank kernel's result r differs from the exact s by at most g*S + a, where S is the sum of the
+ * terms' absolute values (vsk.h). The canonical distance itself is within 1e-12 relative of the
+ * exact one: at most 65,536/16 additions per lane and four folds, each with relative error 2^-53,
+ * give 4.6e-13. Hence, with h = g + 1e-12:
  *
- *   l2, l2sq, l1   S = s >= 0, so r > L (1 + h) + a, with L the limit in the rank's unit, implies s > L
- *   dot            S <= |q||x|, so -(r + h|q||x| + a) > limit implies that the distance -s is above the limit
+ *   l2, l2sq, l1   S = s >= 0, so r > L (1 + h) + a, with L the limit in the rank's unit, implies s
+ *                  > L
+ *   dot            S <= |q||x|, so -(r + h|q||x| + a) > limit implies that the distance -s is above
+ *                  the limit
  *   cosine         the same with the limit (1 - limit) |q||x| on the dot product
  *
- * |x| comes from the kernel's own sum of squares, widened by the same bound. Anything not finite prunes nothing: every test is
- * written so that a NaN or an infinity makes it false.
+ * |x| comes from the kernel's own sum of squares, widened by the same bound. Anything not finite
+ * prunes nothing: every test is written so that a NaN or an infinity makes it false.
  *
- * Calls: kernels, distance.c.  Called by: search.c, batch.c, normidx.c.  Threads: any, one scorer each.
- * Source: the error bound is Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition, 2002, chapter 3.
+ * Calls: kernels, distance.c.
+ * Called by: search.c, batch.c, normidx.c.
+ * Threads: any, one scorer each.
+ * Source: the error bound is Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition,
+ *     2002, chapter 3.
  */
 #include "scorer.h"
 
@@ -23,7 +29,8 @@
 
 static int scorer_has_rank(vsk_type type)
 {
-    return type == VSK_F32 || type == VSK_F16 || type == VSK_BF16; /* int8 and bit are exact in integers already */
+    return type == VSK_F32 || type == VSK_F16 ||
+           type == VSK_BF16; /* int8 and bit are exact in integers already */
 }
 
 int vs_scorer_init(vs_scorer *scorer, vs_metric metric, const vs_vec *query)
@@ -66,10 +73,12 @@ void vs_scorer_free(vs_scorer *scorer)
 
 void vs_scorer_set_limit(vs_scorer *scorer, double limit)
 {
-    double in_rank_unit = scorer->metric == VS_L2 ? limit * limit * (1.0 + SCORER_CANONICAL_ERROR) : limit;
+    double in_rank_unit =
+        scorer->metric == VS_L2 ? limit * limit * (1.0 + SCORER_CANONICAL_ERROR) : limit;
     scorer->limit = limit;
     scorer->rank_limit = in_rank_unit * (1.0 + scorer->relative) + scorer->absolute;
-    if (limit < 0.0) { /* no distance of these metrics is negative; keep the square from turning the sign */
+    if (limit <
+        0.0) { /* no distance of these metrics is negative; keep the square from turning the sign */
         scorer->rank_limit = -1.0;
     }
 }
@@ -90,7 +99,8 @@ int vs_scorer_prunes(const vs_scorer *scorer, double rank, vs_norm_bounds norm)
 {
     double h = scorer->relative;
     double a = scorer->absolute;
-    if (!(scorer->limit < INFINITY) || !(fabs(rank) <= FLT_MAX)) { /* an infinite rank may be an overflow of partial sums */
+    if (!(scorer->limit < INFINITY) ||
+        !(fabs(rank) <= FLT_MAX)) { /* an infinite rank may be an overflow of partial sums */
         return 0;
     }
     switch (scorer->metric) {
@@ -101,7 +111,8 @@ int vs_scorer_prunes(const vs_scorer *scorer, double rank, vs_norm_bounds norm)
     case VS_DOT:
         return -(rank + h * scorer->query_norm * norm.hi + a) > scorer->limit;
     case VS_COSINE:
-        /* cos <= (r + h|q||x| + a) / (|q||x|) is below 1 - limit when r + a < (1 - limit - 2h) |q||x| for every |x| possible */
+        /* cos <= (r + h|q||x| + a) / (|q||x|) is below 1 - limit when r + a < (1 - limit - 2h)
+         * |q||x| for every |x| possible */
         h = 1.0 - scorer->limit - 2.0 * h;
         return rank + a < h * scorer->query_norm * (h > 0.0 ? norm.lo : norm.hi);
     default:
@@ -124,7 +135,8 @@ static int scorer_rank_prunes(const vs_scorer *scorer, const void *row)
         kernels->rank_l1[scorer->type](scorer->query_f32, row, 0, 1, scorer->dim, &rank);
         break;
     default:
-        kernels->rank_dot_sumsq[scorer->type](scorer->query_f32, row, 0, 1, scorer->dim, &rank, &sumsq);
+        kernels->rank_dot_sumsq[scorer->type](scorer->query_f32, row, 0, 1, scorer->dim, &rank,
+                                              &sumsq);
         break;
     }
     return vs_scorer_prunes(scorer, (double)rank, vs_scorer_norm_bounds(scorer, (double)sumsq));

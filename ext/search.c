@@ -1,7 +1,9 @@
 /*
  * search.c - carries out a planned search for one query.
  *
- * Calls: normidx.c, collector.c, rows.c, norm_profile.c.  Called by: vtab_search.c.  Threads: the connection's.
+ * Calls: normidx.c, collector.c, rows.c, norm_profile.c.
+ * Called by: vtab_search.c.
+ * Threads: the connection's.
  */
 #include "search.h"
 
@@ -29,23 +31,27 @@ void vs_search_close(vs_search *search)
     }
 }
 
-/* A BLOB for a column of half-size floats may hold float32: it does when its size fits float32 vectors of the stored dimension. */
-static int search_blob_type(const char *who, vs_plan *plan, sqlite3_value *value, vsk_type *out, vs_err *err)
+/* A BLOB for a column of half-size floats may hold float32: it does when its size fits float32
+ * vectors of the stored dimension. */
+static int search_blob_type(const char *who, vs_plan *plan, sqlite3_value *value, vsk_type *out,
+                            vs_err *err)
 {
     size_t dim = 0;
     *out = plan->options.type;
-    if ((plan->options.type != VSK_F16 && plan->options.type != VSK_BF16) || sqlite3_value_type(value) != SQLITE_BLOB ||
-        vs_value_subtype(value) >= 0) {
+    if ((plan->options.type != VSK_F16 && plan->options.type != VSK_BF16) ||
+        sqlite3_value_type(value) != SQLITE_BLOB || vs_value_subtype(value) >= 0) {
         return SQLITE_OK;
     }
     int rc = vs_plan_stored_dim(plan, who, 0, &dim, err);
-    if (rc == SQLITE_OK && dim > 0 && (size_t)sqlite3_value_bytes(value) == vsk_bytes(VSK_F32, dim)) {
+    if (rc == SQLITE_OK && dim > 0 &&
+        (size_t)sqlite3_value_bytes(value) == vsk_bytes(VSK_F32, dim)) {
         *out = VSK_F32;
     }
     return rc;
 }
 
-int vs_search_read_query(const char *who, vs_plan *plan, sqlite3_value *value, vs_scratch memory[2], vs_vec *out, vs_err *err)
+int vs_search_read_query(const char *who, vs_plan *plan, sqlite3_value *value, vs_scratch memory[2],
+                         vs_vec *out, vs_err *err)
 {
     char place[64];
     vs_vec given;
@@ -57,9 +63,12 @@ int vs_search_read_query(const char *who, vs_plan *plan, sqlite3_value *value, v
         rc = vs_value_read(place, value, type, &memory[0], &given, err);
     }
     type = plan->options.type;
-    if (rc == SQLITE_OK && subtype >= 0 && subtype != (int)type && !(subtype == VSK_F32 && (type == VSK_F16 || type == VSK_BF16))) {
-        rc = vs_error(err, SQLITE_ERROR, "%s: the query is %s and %s is read as %s (option \"type\" says what the column holds)", who,
-                      vsk_type_name((vsk_type)subtype), plan->target.label, vsk_type_name(type));
+    if (rc == SQLITE_OK && subtype >= 0 && subtype != (int)type &&
+        !(subtype == VSK_F32 && (type == VSK_F16 || type == VSK_BF16))) {
+        rc = vs_error(
+            err, SQLITE_ERROR,
+            "%s: the query is %s and %s is read as %s (option \"type\" says what the column holds)",
+            who, vsk_type_name((vsk_type)subtype), plan->target.label, vsk_type_name(type));
     }
     if (rc == SQLITE_OK) {
         rc = vs_value_check_finite(place, &given, err);
@@ -86,8 +95,11 @@ int vs_search_set_query(vs_search *search, sqlite3_value *value, vs_err *err)
     vs_scorer_free(&search->scorer);
     memset(&search->counters, 0, sizeof search->counters);
     search->counters.calls = 1;
-    int rc = vs_search_read_query(search->who, search->plan, value, search->query_memory, &search->query, err);
-    if (rc == SQLITE_OK && dim_before != search->query.dim) { /* the statements check what they read against the dimension */
+    int rc = vs_search_read_query(search->who, search->plan, value, search->query_memory,
+                                  &search->query, err);
+    if (rc == SQLITE_OK &&
+        dim_before !=
+            search->query.dim) { /* the statements check what they read against the dimension */
         vs_rows_close(&search->table_rows);
         vs_rows_close(&search->index_rows);
         vs_rows_close(&search->rows_by_id);
@@ -104,12 +116,14 @@ int vs_search_set_query(vs_search *search, sqlite3_value *value, vs_err *err)
 
 static vs_rows_shape search_shape(const vs_search *search)
 {
-    vs_rows_shape shape = {search->who, search->query.type, search->query.dim, search->plan->options.skip_bad_rows};
+    vs_rows_shape shape = {search->who, search->query.type, search->query.dim,
+                           search->plan->options.skip_bad_rows};
     return shape;
 }
 
 /* Offers every row of one source. */
-static int search_read_all(vs_search *search, vs_rows *rows, vs_rows_order order, vs_collector *collector, vs_err *err)
+static int search_read_all(vs_search *search, vs_rows *rows, vs_rows_order order,
+                           vs_collector *collector, vs_err *err)
 {
     const vs_filter *filter = collector->filter;
     int rc = SQLITE_OK;
@@ -123,7 +137,8 @@ static int search_read_all(vs_search *search, vs_rows *rows, vs_rows_order order
     int64_t read_before = rows->rows_read;
     int64_t skipped_before = rows->rows_skipped;
     int64_t next_progress = SEARCH_PROGRESS_ROWS;
-    int job = vs_job_begin(search->who, search->plan->target.label, "scan", (int64_t)search->plan->rows);
+    int job =
+        vs_job_begin(search->who, search->plan->target.label, "scan", (int64_t)search->plan->rows);
     rc = vs_rows_start(rows, filter->norm_lo, filter->norm_hi, filter->ids, filter->id_count);
     while (rc == SQLITE_OK && (rc = vs_rows_next(rows, err)) == SQLITE_ROW) {
         rc = vs_collector_offer(collector, rows, err);
@@ -169,7 +184,8 @@ static int search_walk(vs_search *search, vs_collector *collector, vs_err *err)
     return rc;
 }
 
-int vs_search_run(vs_search *search, vs_filter *filter, vsk_hit *memory, size_t capacity, size_t *out_count, vs_err *err)
+int vs_search_run(vs_search *search, vs_filter *filter, vsk_hit *memory, size_t capacity,
+                  size_t *out_count, vs_err *err)
 {
     const vs_plan *plan = search->plan;
     vs_collector collector;
@@ -181,7 +197,8 @@ int vs_search_run(vs_search *search, vs_filter *filter, vsk_hit *memory, size_t 
         filter->norm_hi = (1.0 + plan->options.norm_band) * search->scorer.query_norm;
     }
     vs_collector_start(&collector, &search->scorer, filter, memory, capacity, &search->counters);
-    if (capacity == 0 || (filter->has_ids && filter->id_count == 0) || filter->distance_lo > filter->distance_hi) {
+    if (capacity == 0 || (filter->has_ids && filter->id_count == 0) ||
+        filter->distance_lo > filter->distance_hi) {
         return SQLITE_OK;
     }
     switch (plan->strategy) {
@@ -189,7 +206,8 @@ int vs_search_run(vs_search *search, vs_filter *filter, vsk_hit *memory, size_t 
         rc = search_read_all(search, &search->index_rows, VS_ROWS_INDEX, &collector, err);
         break;
     case VS_BY_ID:
-        if (vs_plan_cost(plan, VS_BY_ID, (double)filter->id_count) < vs_plan_cost(plan, VS_BY_PASS, plan->rows)) {
+        if (vs_plan_cost(plan, VS_BY_ID, (double)filter->id_count) <
+            vs_plan_cost(plan, VS_BY_PASS, plan->rows)) {
             rc = search_read_all(search, &search->rows_by_id, VS_ROWS_BY_ID, &collector, err);
             break;
         } /* fall through */
@@ -211,8 +229,8 @@ int vs_search_run(vs_search *search, vs_filter *filter, vsk_hit *memory, size_t 
 void vs_search_report(vs_search *search, const char *operation)
 {
     if (search->counters.calls > 0 && search->conn->settings.stats) {
-        vs_metrics_add(&search->conn->metrics, search->plan->target.label, operation, vs_strategy_name(search->plan->strategy),
-                       &search->counters);
+        vs_metrics_add(&search->conn->metrics, search->plan->target.label, operation,
+                       vs_strategy_name(search->plan->strategy), &search->counters);
     }
     memset(&search->counters, 0, sizeof search->counters);
 }

@@ -4,8 +4,9 @@
  *     SELECT vec_config('norm_index');            -- 'auto'
  *     SELECT vec_config('norm_index', 'off');     -- sets it, returns the new value
  *
- * Calls: func.c for registration, kernels for the level in use.  Called by: vecshard.c, and whoever
- * obeys a setting. Threads: the thread inside a call of the connection.
+ * Calls: func.c for registration, kernels for the level in use.
+ * Called by: vecshard.c, and whoever obeys a setting.
+ * Threads: the thread inside a call of the connection.
  */
 #include "settings.h"
 

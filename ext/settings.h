@@ -15,12 +15,13 @@ typedef enum vs_norm_index {
 
 typedef struct vs_settings {
     vs_norm_index norm_index; /* vec_config('norm_index'): 'auto' (default) or 'off' */
-    int stats;                /* vec_config('stats'): 1 (default) counts searches for vec_stats, 0 does not */
+    int stats; /* vec_config('stats'): 1 (default) counts searches for vec_stats, 0 does not */
 } vs_settings;
 
 void vs_settings_init(vs_settings *settings);
 
-/* Registers vec_config(name) and vec_config(name, value) with a reference to the connection's context. */
+/* Registers vec_config(name) and vec_config(name, value) with a reference to the connection's
+ * context. */
 struct vs_conn;
 int vs_settings_register(struct vs_conn *conn);
 

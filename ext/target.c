@@ -1,11 +1,14 @@
 /*
  * target.c - the table and column that a search reads, found in the schema and checked.
  *
- * Names that a user passes as values are looked up with PRAGMAs of the schema they belong to, and only names that were found there
- * are written into statements, quoted. Which indexes lead with the norm of the column is read from their text (ddl.c), because no
- * PRAGMA tells the expression of an index.
+ * Names that a user passes as values are looked up with PRAGMAs of the schema they belong to, and
+ * only names that were found there are written into statements, quoted. Which indexes lead with the
+ * norm of the column is read from their text (ddl.c), because no PRAGMA tells the expression of an
+ * index.
  *
- * Calls: ddl.c.  Called by: plan.c, rows.c, normidx.c.  Threads: the connection's.
+ * Calls: ddl.c.
+ * Called by: plan.c, rows.c, normidx.c.
+ * Threads: the connection's.
  */
 #include "target.h"
 
@@ -36,7 +39,8 @@ void vs_target_free(vs_target *target)
 }
 
 /* Prepares a statement of our own over the schema; frees sql. */
-static int target_prepare_pragma(sqlite3 *db, const char *who, char *sql, sqlite3_stmt **out, vs_err *err)
+static int target_prepare_pragma(sqlite3 *db, const char *who, char *sql, sqlite3_stmt **out,
+                                 vs_err *err)
 {
     *out = NULL;
     if (sql == NULL) {
@@ -80,11 +84,14 @@ typedef struct target_entry {
     char kind; /* 't'able, 'v'iew, 'V'irtual, 's'hadow */
 } target_entry;
 
-static int target_look_up(vs_target *target, const char *who, const char *schema, const char *table, target_entry *out, vs_err *err)
+static int target_look_up(vs_target *target, const char *who, const char *schema, const char *table,
+                          target_entry *out, vs_err *err)
 {
     sqlite3_stmt *stmt;
     memset(out, 0, sizeof *out);
-    int rc = target_prepare_pragma(target->db, who, sqlite3_mprintf("PRAGMA \"%w\".table_list(\"%w\")", schema, table), &stmt, err);
+    int rc = target_prepare_pragma(
+        target->db, who, sqlite3_mprintf("PRAGMA \"%w\".table_list(\"%w\")", schema, table), &stmt,
+        err);
     if (rc != SQLITE_OK) {
         return rc;
     }
@@ -109,8 +116,10 @@ static int target_look_up(vs_target *target, const char *who, const char *schema
     return target_finish(stmt, target->db, who, rc, err);
 }
 
-/* The names of the open databases in the order in which SQLite resolves a table: temp, main, attached. */
-static int target_list_schemas(sqlite3 *db, const char *who, char ***out, size_t *out_count, vs_err *err)
+/* The names of the open databases in the order in which SQLite resolves a table: temp, main,
+ * attached. */
+static int target_list_schemas(sqlite3 *db, const char *who, char ***out, size_t *out_count,
+                               vs_err *err)
 {
     sqlite3_stmt *stmt;
     char **names = NULL;
@@ -133,7 +142,8 @@ static int target_list_schemas(sqlite3 *db, const char *who, char ***out, size_t
         if (rc != SQLITE_OK) {
             break;
         }
-        if (sqlite3_column_int(stmt, 0) == 1 && count == 1) { /* temp is listed after main but searched before it */
+        if (sqlite3_column_int(stmt, 0) == 1 &&
+            count == 1) { /* temp is listed after main but searched before it */
             names[1] = names[0];
             names[0] = name;
         } else {
@@ -147,19 +157,22 @@ static int target_list_schemas(sqlite3 *db, const char *who, char ***out, size_t
 }
 
 /* Sets schema, table and *entry for "table" or "schema.table". */
-static int target_find_table(vs_target *target, const char *who, const char *name, target_entry *entry, vs_err *err)
+static int target_find_table(vs_target *target, const char *who, const char *name,
+                             target_entry *entry, vs_err *err)
 {
     char **schemas;
     size_t count;
     int rc = target_list_schemas(target->db, who, &schemas, &count, err);
-    for (size_t i = 0; rc == SQLITE_OK && i < count && !entry->found; i++) { /* the whole text as a table's name */
+    for (size_t i = 0; rc == SQLITE_OK && i < count && !entry->found;
+         i++) { /* the whole text as a table's name */
         rc = target_look_up(target, who, schemas[i], name, entry, err);
         if (entry->found) {
             target->schema = schemas[i];
             schemas[i] = NULL;
         }
     }
-    for (size_t i = 0; rc == SQLITE_OK && i < count && !entry->found; i++) { /* a schema's name, a dot, a table's name */
+    for (size_t i = 0; rc == SQLITE_OK && i < count && !entry->found;
+         i++) { /* a schema's name, a dot, a table's name */
         size_t n = strlen(schemas[i]);
         if (sqlite3_strnicmp(name, schemas[i], (int)n) == 0 && name[n] == '.') {
             rc = target_look_up(target, who, schemas[i], name + n + 1, entry, err);
@@ -186,18 +199,22 @@ static const char *target_rowid_name(unsigned taken)
 }
 
 /* Checks the column and finds the SQL of the id. */
-static int target_find_columns(vs_target *target, const char *who, const char *column, const target_entry *entry, vs_err *err)
+static int target_find_columns(vs_target *target, const char *who, const char *column,
+                               const target_entry *entry, vs_err *err)
 {
     sqlite3_stmt *stmt;
     unsigned taken = 0;
     int key_columns = 0;
     char *key = NULL;
-    int rc = target_prepare_pragma(target->db, who, sqlite3_mprintf("PRAGMA \"%w\".table_xinfo(\"%w\")", target->schema, target->table),
-                                   &stmt, err);
+    int rc = target_prepare_pragma(
+        target->db, who,
+        sqlite3_mprintf("PRAGMA \"%w\".table_xinfo(\"%w\")", target->schema, target->table), &stmt,
+        err);
     if (rc != SQLITE_OK) {
         return rc;
     }
-    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) { /* cid, name, type, notnull, dflt_value, pk, hidden */
+    while ((rc = sqlite3_step(stmt)) ==
+           SQLITE_ROW) { /* cid, name, type, notnull, dflt_value, pk, hidden */
         const char *name = (const char *)sqlite3_column_text(stmt, 1);
         const char *type = (const char *)sqlite3_column_text(stmt, 2);
         int is_key = sqlite3_column_int(stmt, 5) != 0;
@@ -210,10 +227,13 @@ static int target_find_columns(vs_target *target, const char *who, const char *c
             sqlite3_free(target->column);
             target->column = target_copy_text(stmt, 1, &rc);
         }
-        taken |= (sqlite3_stricmp(name, "rowid") == 0 ? 1U : 0U) | (sqlite3_stricmp(name, "_rowid_") == 0 ? 2U : 0U) |
+        taken |= (sqlite3_stricmp(name, "rowid") == 0 ? 1U : 0U) |
+                 (sqlite3_stricmp(name, "_rowid_") == 0 ? 2U : 0U) |
                  (sqlite3_stricmp(name, "oid") == 0 ? 4U : 0U);
         key_columns += is_key;
-        if (is_key && key == NULL && (sqlite3_stricmp(type, "INTEGER") == 0 || (entry->without_rowid && sqlite3_stricmp(type, "INT") == 0))) {
+        if (is_key && key == NULL &&
+            (sqlite3_stricmp(type, "INTEGER") == 0 ||
+             (entry->without_rowid && sqlite3_stricmp(type, "INT") == 0))) {
             key = sqlite3_mprintf("\"%w\"", name);
             rc = key == NULL ? SQLITE_NOMEM : rc;
         }
@@ -223,25 +243,31 @@ static int target_find_columns(vs_target *target, const char *who, const char *c
     }
     rc = target_finish(stmt, target->db, who, rc, err);
     if (rc == SQLITE_OK && target->column == NULL) {
-        rc = vs_error(err, SQLITE_ERROR, "%s: table %s has no column %s", who, target->table, column);
+        rc = vs_error(err, SQLITE_ERROR, "%s: table %s has no column %s", who, target->table,
+                      column);
     }
     if (rc == SQLITE_OK && entry->without_rowid) {
         if (key == NULL || key_columns != 1) {
-            rc = vs_error(err, SQLITE_ERROR, "%s: table %s is WITHOUT ROWID and its primary key is not a single INTEGER column", who,
-                          target->table);
+            rc = vs_error(
+                err, SQLITE_ERROR,
+                "%s: table %s is WITHOUT ROWID and its primary key is not a single INTEGER column",
+                who, target->table);
         } else {
             target->id_sql = key;
             key = NULL;
         }
     } else if (rc == SQLITE_OK) {
         const char *rowid = target_rowid_name(taken);
-        if (rowid == NULL) { /* all three are columns: only an INTEGER PRIMARY KEY is still the rowid */
+        if (rowid ==
+            NULL) { /* all three are columns: only an INTEGER PRIMARY KEY is still the rowid */
             if (key_columns == 1 && key != NULL) {
                 target->id_sql = key;
                 key = NULL;
             } else {
-                rc = vs_error(err, SQLITE_ERROR, "%s: table %s hides its rowid behind columns named rowid, _rowid_ and oid", who,
-                              target->table);
+                rc = vs_error(
+                    err, SQLITE_ERROR,
+                    "%s: table %s hides its rowid behind columns named rowid, _rowid_ and oid", who,
+                    target->table);
             }
         } else {
             target->id_sql = sqlite3_mprintf("%s", rowid);
@@ -253,13 +279,16 @@ static int target_find_columns(vs_target *target, const char *who, const char *c
 }
 
 /* The text that created an index or a table; *out NULL when it has none (automatic indexes). */
-static int target_schema_text(const vs_target *target, const char *who, const char *type, const char *name, char **out, vs_err *err)
+static int target_schema_text(const vs_target *target, const char *who, const char *type,
+                              const char *name, char **out, vs_err *err)
 {
     sqlite3_stmt *stmt;
     *out = NULL;
     int rc = target_prepare_pragma(
         target->db, who,
-        sqlite3_mprintf("SELECT sql FROM \"%w\".sqlite_schema WHERE type = %Q AND name = %Q COLLATE NOCASE", target->schema, type, name),
+        sqlite3_mprintf(
+            "SELECT sql FROM \"%w\".sqlite_schema WHERE type = %Q AND name = %Q COLLATE NOCASE",
+            target->schema, type, name),
         &stmt, err);
     if (rc != SQLITE_OK) {
         return rc;
@@ -275,7 +304,8 @@ static int target_schema_text(const vs_target *target, const char *who, const ch
 /* Is `expression` the norm of the target's column as elements of `type`? */
 static int target_is_norm(const vs_target *target, vs_ddl_span expression, vsk_type type)
 {
-    static const char *const constructors[VSK_TYPE_COUNT] = {"vec_f32", "vec_f16", "vec_bf16", "vec_int8", "vec_bit"};
+    static const char *const constructors[VSK_TYPE_COUNT] = {"vec_f32", "vec_f16", "vec_bf16",
+                                                             "vec_int8", "vec_bit"};
     vs_ddl_span constructor;
     if (!vs_ddl_is_norm(expression, target->column, &constructor)) {
         return 0;
@@ -283,43 +313,51 @@ static int target_is_norm(const vs_target *target, vs_ddl_span expression, vsk_t
     if (constructor.n == 0) {
         return type == VSK_F32;
     }
-    return constructor.n == strlen(constructors[type]) && sqlite3_strnicmp(constructor.text, constructors[type], (int)constructor.n) == 0;
+    return constructor.n == strlen(constructors[type]) &&
+           sqlite3_strnicmp(constructor.text, constructors[type], (int)constructor.n) == 0;
 }
 
-/* Does the column keep numbers as numbers? One of TEXT affinity stores and orders a norm as text. */
+/* Does the column keep numbers as numbers? One of TEXT affinity stores and orders a norm as text.
+ */
 static int target_keeps_numbers(const vs_target *target, const char *column)
 {
     const char *type = NULL;
-    int rc = sqlite3_table_column_metadata(target->db, target->schema, target->table, column, &type, NULL, NULL, NULL, NULL);
+    int rc = sqlite3_table_column_metadata(target->db, target->schema, target->table, column, &type,
+                                           NULL, NULL, NULL, NULL);
     if (rc != SQLITE_OK) {
         return 0;
     }
     return type == NULL || sqlite3_strlike("%int%", type, 0) == 0 ||
-           (sqlite3_strlike("%char%", type, 0) != 0 && sqlite3_strlike("%clob%", type, 0) != 0 && sqlite3_strlike("%text%", type, 0) != 0);
+           (sqlite3_strlike("%char%", type, 0) != 0 && sqlite3_strlike("%clob%", type, 0) != 0 &&
+            sqlite3_strlike("%text%", type, 0) != 0);
 }
 
-/* The SQL of the norm as index `index` leads with it, or NULL in *out when it leads with something else. */
-static int target_norm_sql(const vs_target *target, const char *who, const char *first_column, const char *create_index, vsk_type type,
-                           char **out, vs_err *err)
+/* The SQL of the norm as index `index` leads with it, or NULL in *out when it leads with something
+ * else. */
+static int target_norm_sql(const vs_target *target, const char *who, const char *first_column,
+                           const char *create_index, vsk_type type, char **out, vs_err *err)
 {
     vs_ddl_span span;
     char *create_table = NULL;
     int rc = SQLITE_OK;
     *out = NULL;
     if (first_column == NULL) { /* an expression */
-        if (create_index != NULL && vs_ddl_index_term(create_index, 0, &span) && target_is_norm(target, span, type)) {
+        if (create_index != NULL && vs_ddl_index_term(create_index, 0, &span) &&
+            target_is_norm(target, span, type)) {
             vs_ddl_span constructor;
             (void)vs_ddl_is_norm(span, target->column, &constructor);
             *out = constructor.n == 0
                        ? sqlite3_mprintf("vec_norm(\"%w\")", target->column)
-                       : sqlite3_mprintf("vec_norm(%.*s(\"%w\"))", (int)constructor.n, constructor.text, target->column);
+                       : sqlite3_mprintf("vec_norm(%.*s(\"%w\"))", (int)constructor.n,
+                                         constructor.text, target->column);
             rc = *out == NULL ? SQLITE_NOMEM : SQLITE_OK;
         }
         return rc;
     }
     rc = target_schema_text(target, who, "table", target->table, &create_table, err);
-    if (rc == SQLITE_OK && create_table != NULL && vs_ddl_generated(create_table, first_column, &span) &&
-        target_is_norm(target, span, type) && target_keeps_numbers(target, first_column)) {
+    if (rc == SQLITE_OK && create_table != NULL &&
+        vs_ddl_generated(create_table, first_column, &span) && target_is_norm(target, span, type) &&
+        target_keeps_numbers(target, first_column)) {
         *out = sqlite3_mprintf("\"%w\"", first_column);
         rc = *out == NULL ? SQLITE_NOMEM : SQLITE_OK;
     }
@@ -328,7 +366,8 @@ static int target_norm_sql(const vs_target *target, const char *who, const char 
 }
 
 /* Describes the index called `name`. */
-static int target_describe_index(const vs_target *target, const char *who, const char *name, vsk_type type, vs_index *out, vs_err *err)
+static int target_describe_index(const vs_target *target, const char *who, const char *name,
+                                 vsk_type type, vs_index *out, vs_err *err)
 {
     sqlite3_stmt *stmt;
     char *create_index = NULL;
@@ -339,8 +378,11 @@ static int target_describe_index(const vs_target *target, const char *who, const
     if (rc != SQLITE_OK) {
         return rc;
     }
-    rc = target_prepare_pragma(target->db, who, sqlite3_mprintf("PRAGMA \"%w\".index_xinfo(\"%w\")", target->schema, name), &stmt, err);
-    while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) { /* seqno, cid, name, desc, coll, key */
+    rc = target_prepare_pragma(
+        target->db, who, sqlite3_mprintf("PRAGMA \"%w\".index_xinfo(\"%w\")", target->schema, name),
+        &stmt, err);
+    while (rc == SQLITE_OK &&
+           (rc = sqlite3_step(stmt)) == SQLITE_ROW) { /* seqno, cid, name, desc, coll, key */
         rc = SQLITE_OK;
         char *column = target_copy_text(stmt, 2, &rc);
         out->has_column |= column != NULL && sqlite3_stricmp(column, target->column) == 0;
@@ -378,8 +420,10 @@ static int target_describe_index(const vs_target *target, const char *who, const
 static int target_find_indexes(vs_target *target, const char *who, vsk_type type, vs_err *err)
 {
     sqlite3_stmt *stmt;
-    int rc = target_prepare_pragma(target->db, who, sqlite3_mprintf("PRAGMA \"%w\".index_list(\"%w\")", target->schema, target->table),
-                                   &stmt, err);
+    int rc = target_prepare_pragma(
+        target->db, who,
+        sqlite3_mprintf("PRAGMA \"%w\".index_list(\"%w\")", target->schema, target->table), &stmt,
+        err);
     if (rc != SQLITE_OK) {
         return rc;
     }
@@ -402,7 +446,8 @@ static int target_find_indexes(vs_target *target, const char *who, vsk_type type
             vs_index_free(&index);
             continue;
         }
-        vs_index *grown = sqlite3_realloc64(target->indexes, (target->index_count + 1) * sizeof *grown);
+        vs_index *grown =
+            sqlite3_realloc64(target->indexes, (target->index_count + 1) * sizeof *grown);
         if (grown == NULL) {
             vs_index_free(&index);
             rc = SQLITE_NOMEM;
@@ -414,22 +459,26 @@ static int target_find_indexes(vs_target *target, const char *who, vsk_type type
     return target_finish(stmt, target->db, who, rc, err);
 }
 
-int vs_target_find(sqlite3 *db, const char *who, const char *table, const char *column, vsk_type type, vs_target *out, vs_err *err)
+int vs_target_find(sqlite3 *db, const char *who, const char *table, const char *column,
+                   vsk_type type, vs_target *out, vs_err *err)
 {
     target_entry entry = {0, 0, 0};
     int rc = SQLITE_OK;
     memset(out, 0, sizeof *out);
     out->db = db;
     if (strlen(table) > 2 * VS_NAME_BYTES_MAX || strlen(column) > VS_NAME_BYTES_MAX) {
-        return vs_error(err, SQLITE_ERROR, "%s: names have at most %d bytes, found table %.40s... and column %.40s...", who,
-                        VS_NAME_BYTES_MAX, table, column);
+        return vs_error(err, SQLITE_ERROR,
+                        "%s: names have at most %d bytes, found table %.40s... and column %.40s...",
+                        who, VS_NAME_BYTES_MAX, table, column);
     }
     rc = target_find_table(out, who, table, &entry, err);
     if (rc == SQLITE_OK && entry.kind == 'v') {
-        rc = vs_error(err, SQLITE_ERROR, "%s: %s is a view, which has no rowids; name its base table", who, table);
+        rc = vs_error(err, SQLITE_ERROR,
+                      "%s: %s is a view, which has no rowids; name its base table", who, table);
     }
     if (rc == SQLITE_OK && entry.kind == 'V') {
-        rc = vs_error(err, SQLITE_ERROR, "%s: %s is a virtual table; an ordinary table is needed", who, table);
+        rc = vs_error(err, SQLITE_ERROR, "%s: %s is a virtual table; an ordinary table is needed",
+                      who, table);
     }
     if (rc == SQLITE_OK) {
         rc = target_find_columns(out, who, column, &entry, err);
@@ -448,14 +497,17 @@ int vs_target_find(sqlite3 *db, const char *who, const char *table, const char *
     return rc;
 }
 
-int vs_target_index(const vs_target *target, const char *who, const char *name, vsk_type type, vs_index *out, vs_err *err)
+int vs_target_index(const vs_target *target, const char *who, const char *name, vsk_type type,
+                    vs_index *out, vs_err *err)
 {
     sqlite3_stmt *stmt;
     char *found = NULL;
     sqlite3_str *list = sqlite3_str_new(target->db);
     memset(out, 0, sizeof *out);
-    int rc = target_prepare_pragma(target->db, who, sqlite3_mprintf("PRAGMA \"%w\".index_list(\"%w\")", target->schema, target->table),
-                                   &stmt, err);
+    int rc = target_prepare_pragma(
+        target->db, who,
+        sqlite3_mprintf("PRAGMA \"%w\".index_list(\"%w\")", target->schema, target->table), &stmt,
+        err);
     while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         rc = SQLITE_OK;
         char *row_name = target_copy_text(stmt, 1, &rc);
@@ -474,8 +526,8 @@ int vs_target_index(const vs_target *target, const char *who, const char *name, 
     }
     char *names = sqlite3_str_finish(list);
     if (rc == SQLITE_OK && found == NULL) {
-        rc = vs_error(err, SQLITE_ERROR, "%s: table %s has no index %s (%s%s)", who, target->table, name,
-                      names == NULL ? "it has none" : "it has ", names == NULL ? "" : names);
+        rc = vs_error(err, SQLITE_ERROR, "%s: table %s has no index %s (%s%s)", who, target->table,
+                      name, names == NULL ? "it has none" : "it has ", names == NULL ? "" : names);
     }
     if (rc == SQLITE_OK) {
         rc = target_describe_index(target, who, found, type, out, err);
@@ -485,33 +537,41 @@ int vs_target_index(const vs_target *target, const char *who, const char *name, 
     return rc;
 }
 
-int vs_target_prepare(const vs_target *target, const char *who, char *sql, sqlite3_stmt **out, vs_err *err)
+int vs_target_prepare(const vs_target *target, const char *who, char *sql, sqlite3_stmt **out,
+                      vs_err *err)
 {
     *out = NULL;
     if (sql == NULL) {
         return SQLITE_NOMEM;
     }
-    /* FROM_DDL: a partial index's predicate comes from the file, so what it calls must be allowed in a schema. */
-    int rc = sqlite3_prepare_v3(target->db, sql, -1, SQLITE_PREPARE_NO_VTAB | SQLITE_PREPARE_FROM_DDL, out, NULL);
+    /* FROM_DDL: a partial index's predicate comes from the file, so what it calls must be allowed
+     * in a schema. */
+    int rc = sqlite3_prepare_v3(target->db, sql, -1,
+                                SQLITE_PREPARE_NO_VTAB | SQLITE_PREPARE_FROM_DDL, out, NULL);
     sqlite3_free(sql);
-    return rc == SQLITE_OK ? rc : vs_error(err, rc, "%s: %s: %s", who, target->label, sqlite3_errmsg(target->db));
+    return rc == SQLITE_OK
+               ? rc
+               : vs_error(err, rc, "%s: %s: %s", who, target->label, sqlite3_errmsg(target->db));
 }
 
-int vs_target_extent(const vs_target *target, const char *who, int64_t *out_lo, int64_t *out_hi, vs_err *err)
+int vs_target_extent(const vs_target *target, const char *who, int64_t *out_lo, int64_t *out_hi,
+                     vs_err *err)
 {
     sqlite3_stmt *stmt;
     *out_lo = 0;
     *out_hi = -1;
-    int rc = vs_target_prepare(target, who,
-                               sqlite3_mprintf("SELECT (SELECT min(%s) FROM %s), (SELECT max(%s) FROM %s)", target->id_sql,
-                                               target->table_sql, target->id_sql, target->table_sql),
-                               &stmt, err);
+    int rc = vs_target_prepare(
+        target, who,
+        sqlite3_mprintf("SELECT (SELECT min(%s) FROM %s), (SELECT max(%s) FROM %s)", target->id_sql,
+                        target->table_sql, target->id_sql, target->table_sql),
+        &stmt, err);
     if (rc != SQLITE_OK) {
         return rc;
     }
     rc = sqlite3_step(stmt);
     if (rc == SQLITE_ROW) {
-        if (sqlite3_column_type(stmt, 0) == SQLITE_INTEGER && sqlite3_column_type(stmt, 1) == SQLITE_INTEGER) {
+        if (sqlite3_column_type(stmt, 0) == SQLITE_INTEGER &&
+            sqlite3_column_type(stmt, 1) == SQLITE_INTEGER) {
             *out_lo = sqlite3_column_int64(stmt, 0);
             *out_hi = sqlite3_column_int64(stmt, 1);
         }

@@ -1,7 +1,8 @@
 /*
  * value.c - SQL values as vectors.
  *
- * Calls: vectext.c, kernels.  Called by: every function and table that takes a vector.
+ * Calls: vectext.c, kernels.
+ * Called by: every function and table that takes a vector.
  * Threads: the thread inside a call of the connection.
  */
 #include "value.h"

@@ -8,7 +8,8 @@
  * another copy of SQLite is refused after that: overwriting it would send the first copy's
  * connections into the second copy's code.
  *
- * Calls: everything that registers SQL.  Called by: SQLite, or a program that links the extension.
+ * Calls: everything that registers SQL.
+ * Called by: SQLite, or a program that links the extension.
  */
 #define VS_MAIN
 #include "vs_sqlite.h"

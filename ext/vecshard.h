@@ -1,8 +1,9 @@
 /*
  * vecshard.h - vector search inside SQLite query plans: public header for static use.
  *
- * A loadable build needs no header: `.load ./vecshard` or sqlite3_load_extension. A program that compiles the amalgamation
- * (vecshard.c beside this file, with -DSQLITE_CORE) registers the extension on a connection with
+ * A loadable build needs no header: `.load ./vecshard` or sqlite3_load_extension. A program that
+ * compiles the amalgamation (vecshard.c beside this file, with -DSQLITE_CORE) registers the
+ * extension on a connection with
  *
  *     sqlite3_vecshard_init(db, &message, NULL);
  *
@@ -25,8 +26,9 @@ extern "C" {
  *   api      NULL in a static build
  *   message  on failure, *message is a sentence to free with sqlite3_free
  *
- * Returns SQLITE_OK, or SQLITE_ERROR (SQLite older than 3.38, an unknown level in the environment variable VECSHARD_CPU), or
- * SQLITE_NOMEM; after a failure nothing stays registered. Registering twice on one connection is harmless.
+ * Returns SQLITE_OK, or SQLITE_ERROR (SQLite older than 3.38, an unknown level in the environment
+ * variable VECSHARD_CPU), or SQLITE_NOMEM; after a failure nothing stays registered. Registering
+ * twice on one connection is harmless.
  */
 int sqlite3_vecshard_init(sqlite3 *db, char **message, const struct sqlite3_api_routines *api);
 

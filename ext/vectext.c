@@ -1,7 +1,8 @@
 /*
  * vectext.c - vectors as text: JSON arrays and base64.
  *
- * Calls: decimal.c, kernels for the narrow float types.  Called by: value.c, func_vector.c.
+ * Calls: decimal.c, kernels for the narrow float types.
+ * Called by: value.c, func_vector.c.
  * Threads: any.
  */
 #include "vectext.h"

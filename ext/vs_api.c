@@ -1,9 +1,11 @@
 /*
  * vs_api.c - calls that only newer SQLite versions have, gated by the version that is running.
  *
- * Never by SQLITE_VERSION_NUMBER: that is the header's version, and the host's table of routines may be shorter.
+ * Never by SQLITE_VERSION_NUMBER: that is the header's version, and the host's table of routines
+ * may be shorter.
  *
- * Called by: vtab_search.c, vtab_batch.c.  Threads: the connection's.
+ * Called by: vtab_search.c, vtab_batch.c.
+ * Threads: the connection's.
  */
 #include "vs_api.h"
 

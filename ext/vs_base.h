@@ -13,7 +13,8 @@
 #include "vs_sqlite.h"
 
 #define VS_VERSION "0.1.0"
-#define VS_SQLITE_MIN 3038000 /* LIMIT constraints, sqlite3_vtab_in and sqlite3_vtab_rhs_value came with 3.38 */
+/* LIMIT constraints, sqlite3_vtab_in and sqlite3_vtab_rhs_value came with 3.38 */
+#define VS_SQLITE_MIN 3038000
 
 #define VS_DIM_MAX VSK_DIM_MAX
 #define VS_K_MAX 1000000                    /* rows one search may ask for */
@@ -22,7 +23,8 @@
 #define VS_NAME_BYTES_MAX 128               /* a table, column or index name in a search */
 #define VS_TEXT_BYTES_MAX (VS_DIM_MAX * 64) /* one vector as JSON text */
 
-/* Result subtypes. 223 to 225 are the numbers that sqlite-vec uses, so that values pass between both; the others are ours. */
+/* Result subtypes. 223 to 225 are the numbers that sqlite-vec uses, so that values pass between
+ * both; the others are ours. */
 #define VS_SUBTYPE_F32 223
 #define VS_SUBTYPE_BIT 224
 #define VS_SUBTYPE_I8 225

@@ -3,16 +3,21 @@
  *
  *     SELECT query_no, rank, id, distance FROM vec_search_batch('docs', 'embedding', :queries, 10);
  *
- * Columns: query_no (from 0), rank (from 1), id, distance; hidden arguments tbl, col, queries, k, options.
+ * Columns: query_no (from 0), rank (from 1), id, distance; hidden arguments tbl, col, queries, k,
+ * options.
  *
- * Planning (xBestIndex). The arguments tbl, col, queries and k are needed as equalities, options is optional; nothing else is handed over.
- * Rows come by query_no, then rank: ORDER BY query_no [, rank] is consumed.
+ * Planning (xBestIndex). The arguments tbl, col, queries and k are needed as equalities, options is
+ * optional; nothing else is handed over. Rows come by query_no, then rank: ORDER BY query_no [,
+ * rank] is consumed.
  *
- * Executing. Queries are answered in groups of up to 256, one pass over the data each, when the cursor reaches them: memory does not
- * grow with the size of the batch beyond the queries themselves. Within a statement that writes, all are answered at once: later groups
- * would see what it wrote.
+ * Executing. Queries are answered in groups of up to 256, one pass over the data each, when the
+ * cursor reaches them: memory does not grow with the size of the batch beyond the queries
+ * themselves. Within a statement that writes, all are answered at once: later groups would see what
+ * it wrote.
  *
- * Calls: plan.c, batch.c, args.c.  Called by: vtab_search.c (registration).  Threads: the connection's.
+ * Calls: plan.c, batch.c, args.c.
+ * Called by: vtab_search.c (registration).
+ * Threads: the connection's.
  */
 #include "vtab_batch.h"
 
@@ -24,7 +29,17 @@
 
 static const char batch_who[] = "vec_search_batch";
 
-typedef enum batch_column { BATCH_QUERY_NO, BATCH_RANK, BATCH_ID, BATCH_DISTANCE, BATCH_TBL, BATCH_COL, BATCH_QUERIES, BATCH_K, BATCH_OPTIONS } batch_column;
+typedef enum batch_column {
+    BATCH_QUERY_NO,
+    BATCH_RANK,
+    BATCH_ID,
+    BATCH_DISTANCE,
+    BATCH_TBL,
+    BATCH_COL,
+    BATCH_QUERIES,
+    BATCH_K,
+    BATCH_OPTIONS
+} batch_column;
 #define BATCH_ARGUMENTS (BATCH_OPTIONS - BATCH_TBL + 1)
 
 typedef struct batch_cursor {
@@ -34,25 +49,27 @@ typedef struct batch_cursor {
     vs_plan plan;
     vs_queries queries;
     size_t k;
-    vsk_hit *hits;  /* owned: [held][k] */
-    size_t *counts; /* owned: [held] */
-    size_t held;        /* queries that hits has room for */
-    size_t first;       /* query of hits[0] */
-    size_t answered;    /* queries in hits */
-    size_t query, rank; /* the current row: query within hits, rank from 0 */
+    vsk_hit *hits;                             /* owned: [held][k] */
+    size_t *counts;                            /* owned: [held] */
+    size_t held;                               /* queries that hits has room for */
+    size_t first;                              /* query of hits[0] */
+    size_t answered;                           /* queries in hits */
+    size_t query, rank;                        /* the current row: query within hits, rank from 0 */
     sqlite3_value *arguments[BATCH_ARGUMENTS]; /* owned copies */
-    int64_t row; /* rows returned so far */
+    int64_t row;                               /* rows returned so far */
     int is_end;
 } batch_cursor;
 
-static int vtab_batch_connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out, char **message)
+static int vtab_batch_connect(sqlite3 *db, void *aux, int argc, const char *const *argv,
+                              sqlite3_vtab **out, char **message)
 {
     (void)argc;
     (void)argv;
     (void)message;
     vs_api_uses_all_schemas(db);
     return vs_table_connect(db, aux,
-                            "CREATE TABLE x(query_no INTEGER, rank INTEGER, id INTEGER, distance REAL, tbl TEXT HIDDEN, col TEXT HIDDEN, "
+                            "CREATE TABLE x(query_no INTEGER, rank INTEGER, id INTEGER, distance "
+                            "REAL, tbl TEXT HIDDEN, col TEXT HIDDEN, "
                             "queries HIDDEN, k INTEGER HIDDEN, options TEXT HIDDEN)",
                             out);
 }
@@ -69,7 +86,8 @@ static int batch_describe(vs_conn *conn, sqlite3_index_info *info, const int *le
     vs_plan plan;
     int is_known = 0;
     if (table != NULL && column != NULL && (leading[4] < 0 || options != NULL)) {
-        int rc = vs_plan_make_early(conn, batch_who, table, column, options, k, &plan, &is_known, err);
+        int rc =
+            vs_plan_make_early(conn, batch_who, table, column, options, k, &plan, &is_known, err);
         if (rc != SQLITE_OK) {
             return rc;
         }
@@ -82,7 +100,9 @@ static int batch_describe(vs_conn *conn, sqlite3_index_info *info, const int *le
         info->idxNum = (int)plan.strategy;
         info->estimatedCost = 10.0 * vs_plan_cost(&plan, plan.strategy, plan.estimate) + 100.0;
         vs_plan_free(&plan);
-        info->idxStr = words == NULL ? NULL : sqlite3_mprintf("%s, up to %d queries at a time", words, VS_BATCH_GROUP_MAX);
+        info->idxStr = words == NULL ? NULL
+                                     : sqlite3_mprintf("%s, up to %d queries at a time", words,
+                                                       VS_BATCH_GROUP_MAX);
         sqlite3_free(words);
     }
     info->needToFreeIdxStr = 1;
@@ -173,7 +193,8 @@ static int batch_answer(batch_cursor *cursor, vs_err *err)
     cursor->answered = left < cursor->held ? left : cursor->held;
     for (size_t done = 0; done < cursor->answered; done += group) {
         size_t count = cursor->answered - done < group ? cursor->answered - done : group;
-        int rc = vs_batch_run(cursor->conn, batch_who, &cursor->plan, &cursor->queries, cursor->first + done, count, cursor->k,
+        int rc = vs_batch_run(cursor->conn, batch_who, &cursor->plan, &cursor->queries,
+                              cursor->first + done, count, cursor->k,
                               cursor->hits + done * cursor->k, cursor->counts + done, err);
         if (rc != SQLITE_OK) {
             cursor->answered = 0;
@@ -229,7 +250,8 @@ static int batch_start(batch_cursor *cursor, int argc, sqlite3_value **argv, vs_
         rc = vs_error(err, SQLITE_ERROR, "%s: k must be an integer, found NULL", batch_who);
     }
     if (rc == SQLITE_OK) {
-        rc = vs_args_optional_text(batch_who, "options", cursor->arguments[BATCH_OPTIONS - BATCH_TBL], &options, err);
+        rc = vs_args_optional_text(batch_who, "options",
+                                   cursor->arguments[BATCH_OPTIONS - BATCH_TBL], &options, err);
     }
     if (rc == SQLITE_OK) {
         rc = vs_plan_make(cursor->conn, batch_who, table, column, options, k, &cursor->plan, err);
@@ -248,7 +270,8 @@ static int batch_start(batch_cursor *cursor, int argc, sqlite3_value **argv, vs_
     }
     cursor->k = (size_t)k;
     cursor->held = vs_args_is_writing(cursor->conn->db) ? cursor->queries.count : vs_batch_group(k);
-    cursor->hits = sqlite3_malloc64(cursor->held * (cursor->k > 0 ? cursor->k : 1) * sizeof *cursor->hits);
+    cursor->hits =
+        sqlite3_malloc64(cursor->held * (cursor->k > 0 ? cursor->k : 1) * sizeof *cursor->hits);
     cursor->counts = sqlite3_malloc64(cursor->held * sizeof *cursor->counts);
     if (cursor->hits == NULL || cursor->counts == NULL) {
         return SQLITE_NOMEM;
@@ -256,14 +279,16 @@ static int batch_start(batch_cursor *cursor, int argc, sqlite3_value **argv, vs_
     return batch_settle(cursor, err);
 }
 
-static int vtab_batch_filter(sqlite3_vtab_cursor *base, int number, const char *words, int argc, sqlite3_value **argv)
+static int vtab_batch_filter(sqlite3_vtab_cursor *base, int number, const char *words, int argc,
+                             sqlite3_value **argv)
 {
     batch_cursor *cursor = (batch_cursor *)base;
     vs_err err = VS_ERR_INIT;
     (void)words;
     batch_clear(cursor);
     if (number == VS_ARGS_INCOMPLETE) {
-        int rc = vs_error(&err, SQLITE_ERROR, "%s: needs arguments (table, column, queries, k [, options])", batch_who);
+        int rc = vs_error(&err, SQLITE_ERROR,
+                          "%s: needs arguments (table, column, queries, k [, options])", batch_who);
         return vs_error_vtab(base->pVtab, rc, &err);
     }
     cursor->first = cursor->answered = cursor->query = cursor->rank = 0;
@@ -312,7 +337,8 @@ static int vtab_batch_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, in
 
 static int vtab_batch_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
 {
-    *out = ((batch_cursor *)base)->row; /* an id comes back for several queries: only the position is unique */
+    *out = ((batch_cursor *)base)
+               ->row; /* an id comes back for several queries: only the position is unique */
     return SQLITE_OK;
 }
 
@@ -332,5 +358,6 @@ static const sqlite3_module vtab_batch_module = {
 
 int vs_vtab_batch_register(vs_conn *conn)
 {
-    return sqlite3_create_module_v2(conn->db, batch_who, &vtab_batch_module, vs_conn_ref(conn), vs_conn_unref);
+    return sqlite3_create_module_v2(conn->db, batch_who, &vtab_batch_module, vs_conn_ref(conn),
+                                    vs_conn_unref);
 }

@@ -7,7 +7,9 @@
  * is the element's index, from 0. NULL has no elements. The planner: vector = ? is the argument,
  * required and applied here; rows come in rowid order.
  *
- * Calls: value.c.  Called by: vecshard.c.  Threads: the thread inside a call of the connection.
+ * Calls: value.c.
+ * Called by: vecshard.c.
+ * Threads: the thread inside a call of the connection.
  */
 #include "vtab_each.h"
 

@@ -2,27 +2,33 @@
  * vtab_search.c - vec_search: the nearest rows of any table.
  *
  *     SELECT s.id, s.distance FROM vec_search('docs', 'embedding', :q, 10) AS s;
- *     SELECT d.title FROM vec_search('docs', 'embedding', :q) AS s JOIN docs d ON d.rowid = s.id WHERE d.lang = 'en' LIMIT 10;
+ *     SELECT d.title FROM vec_search('docs', 'embedding', :q) AS s JOIN docs d ON d.rowid = s.id
+ *     WHERE d.lang = 'en' LIMIT 10;
  *
  * Columns: id, distance, rank; hidden arguments tbl, col, query, k, options.
  *
- * Planning (xBestIndex). The arguments tbl, col and query are needed as equalities, k and options are optional. Of the other
- * constraints these are applied inside the search (pushdown.c): id IN (...), id = x, distance <, <=, >, >=, =, and rank <, <=; LIMIT and
- * OFFSET say how many rows a stream fetches first. SQLite checks all of them again.
+ * Planning (xBestIndex). The arguments tbl, col and query are needed as equalities, k and options
+ * are optional. Of the other constraints these are applied inside the search (pushdown.c): id IN
+ * (...), id = x, distance <, <=, >, >=, =, and rank <, <=; LIMIT and OFFSET say how many rows a
+ * stream fetches first. SQLite checks all of them again.
  * ORDER BY distance or rank, alone and ascending, is consumed.
- * An equality on id usually comes from a join (ON d.rowid = s.id), where the search should run first and the other table be looked up: so
- * a plan that uses the equality is given a cost that no join prefers, and remains where there is no other.
- * A plan without the needed arguments gets a cost that is never chosen, and xFilter reports what is missing: SQLite asks for such plans
- * also while it looks at the branches of an OR.
+ * An equality on id usually comes from a join (ON d.rowid = s.id), where the search should run
+ * first and the other table be looked up: so a plan that uses the equality is given a cost that no
+ * join prefers, and remains where there is no other. A plan without the needed arguments gets a
+ * cost that is never chosen, and xFilter reports what is missing: SQLite asks for such plans also
+ * while it looks at the branches of an OR.
  *
- * idxStr is the plan in words, as EXPLAIN QUERY PLAN prints it. idxNum is the strategy plus SEARCH_PUSHED times the number of conditions
- * that the words end with.
+ * idxStr is the plan in words, as EXPLAIN QUERY PLAN prints it. idxNum is the strategy plus
+ * SEARCH_PUSHED times the number of conditions that the words end with.
  *
- * Executing (xFilter). With k the whole search is done and its rows are kept; without k rows come in batches of growing size, each a search
- * beyond the last (distance, id), so that no statement stays open between two calls. A statement that also writes gets all rows of its
- * stream at once: between batches it would see its own changes.
+ * Executing (xFilter). With k the whole search is done and its rows are kept; without k rows come
+ * in batches of growing size, each a search beyond the last (distance, id), so that no statement
+ * stays open between two calls. A statement that also writes gets all rows of its stream at once:
+ * between batches it would see its own changes.
  *
- * Calls: plan.c, search.c, pushdown.c, args.c.  Called by: vecshard.c (registration).  Threads: the connection's.
+ * Calls: plan.c, search.c, pushdown.c, args.c.
+ * Called by: vecshard.c (registration).
+ * Threads: the connection's.
  */
 #include "vtab_search.h"
 
@@ -51,11 +57,13 @@ static const char search_who[] = "vec_search";
 typedef struct search_cursor {
     sqlite3_vtab_cursor base;
     vs_conn *conn; /* borrowed */
-    /* The plan is kept while table, column and options stay the same: a correlated search runs once per outer row. */
+    /* The plan is kept while table, column and options stay the same: a correlated search runs once
+     * per outer row. */
     char *key; /* owned: the three texts; NULL: no plan */
     vs_plan plan;
     vs_search search;
-    sqlite3_value *arguments[VS_COL_COUNT]; /* owned copies of the hidden columns, for xColumn alone */
+    sqlite3_value
+        *arguments[VS_COL_COUNT]; /* owned copies of the hidden columns, for xColumn alone */
     vs_filter filter;
     vs_id_lists lists; /* the filter borrows from them */
     vsk_hit *hits;     /* owned */
@@ -66,14 +74,16 @@ typedef struct search_cursor {
     int is_end;
 } search_cursor;
 
-static int vtab_search_connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out, char **message)
+static int vtab_search_connect(sqlite3 *db, void *aux, int argc, const char *const *argv,
+                               sqlite3_vtab **out, char **message)
 {
     (void)argc;
     (void)argv;
     (void)message;
     vs_api_uses_all_schemas(db);
     return vs_table_connect(db, aux,
-                            "CREATE TABLE x(id INTEGER, distance REAL, rank INTEGER, tbl TEXT HIDDEN, col TEXT HIDDEN, query HIDDEN, "
+                            "CREATE TABLE x(id INTEGER, distance REAL, rank INTEGER, tbl TEXT "
+                            "HIDDEN, col TEXT HIDDEN, query HIDDEN, "
                             "k INTEGER HIDDEN, options TEXT HIDDEN)",
                             out);
 }
@@ -94,21 +104,24 @@ static int search_find_leading(const sqlite3_index_info *info, search_leading *o
 }
 
 /* Words and cost of the plan: the real plan where table and column are literals. */
-static int search_describe(vs_conn *conn, sqlite3_index_info *info, const search_leading *leading, const vs_pushdown *pushdown,
-                           sqlite3_str *words, vs_err *err)
+static int search_describe(vs_conn *conn, sqlite3_index_info *info, const search_leading *leading,
+                           const vs_pushdown *pushdown, sqlite3_str *words, vs_err *err)
 {
     const char *table = vs_args_literal(info, leading->tbl);
     const char *column = vs_args_literal(info, leading->col);
     const char *options = vs_args_literal(info, leading->options);
-    int64_t k = vs_args_literal_k(info, leading->k, leading->k >= 0 ? SEARCH_K_UNKNOWN : VS_PLAN_K_DEFAULT);
-    int has_ids = vs_pushdown_has(pushdown, VS_PUSH_ID_LIST) || vs_pushdown_has(pushdown, VS_PUSH_ID_EQ);
+    int64_t k =
+        vs_args_literal_k(info, leading->k, leading->k >= 0 ? SEARCH_K_UNKNOWN : VS_PLAN_K_DEFAULT);
+    int has_ids =
+        vs_pushdown_has(pushdown, VS_PUSH_ID_LIST) || vs_pushdown_has(pushdown, VS_PUSH_ID_EQ);
     double rows = SEARCH_ROWS_UNKNOWN;
     double cost = rows;
     vs_plan plan;
     int is_known = 0;
     info->idxNum = 0;
     if (table != NULL && column != NULL && (leading->options < 0 || options != NULL)) {
-        int rc = vs_plan_make_early(conn, search_who, table, column, options, k, &plan, &is_known, err);
+        int rc =
+            vs_plan_make_early(conn, search_who, table, column, options, k, &plan, &is_known, err);
         if (rc != SQLITE_OK) {
             return rc;
         }
@@ -140,7 +153,8 @@ static int search_describe(vs_conn *conn, sqlite3_index_info *info, const search
 }
 
 /* Hands over the arguments, then the conditions. */
-static int search_claim(sqlite3_index_info *info, const search_leading *leading, const vs_pushdown *pushdown, sqlite3_str *words, vs_err *err)
+static int search_claim(sqlite3_index_info *info, const search_leading *leading,
+                        const vs_pushdown *pushdown, sqlite3_str *words, vs_err *err)
 {
     const int constraints[] = {leading->tbl, leading->col, leading->query, leading->k,
                                vs_pushdown_has(pushdown, VS_PUSH_OPTIONS) ? -1 : leading->options};
@@ -172,7 +186,8 @@ static int vtab_search_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
         vs_args_plan_incomplete(info);
         return SQLITE_OK;
     }
-    rc = vs_pushdown_find(search_who, info, leading.k >= 0, leading.k < 0 ? leading.options : -1, &pushdown, &err);
+    rc = vs_pushdown_find(search_who, info, leading.k >= 0, leading.k < 0 ? leading.options : -1,
+                          &pushdown, &err);
     if (rc != SQLITE_OK) {
         return vs_error_vtab(base, rc, &err);
     }
@@ -191,8 +206,9 @@ static int vtab_search_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
     }
     info->idxStr = text;
     info->needToFreeIdxStr = 1;
-    info->orderByConsumed = info->nOrderBy == 1 && !info->aOrderBy[0].desc &&
-                            (info->aOrderBy[0].iColumn == VS_COL_DISTANCE || info->aOrderBy[0].iColumn == VS_COL_RANK);
+    info->orderByConsumed =
+        info->nOrderBy == 1 && !info->aOrderBy[0].desc &&
+        (info->aOrderBy[0].iColumn == VS_COL_DISTANCE || info->aOrderBy[0].iColumn == VS_COL_RANK);
     return SQLITE_OK;
 }
 
@@ -249,7 +265,8 @@ static int search_fill(search_cursor *cursor, size_t capacity, vs_err *err)
         cursor->hits = grown;
         cursor->hit_capacity = capacity;
     }
-    int rc = vs_search_run(&cursor->search, &cursor->filter, cursor->hits, capacity, &cursor->hit_count, err);
+    int rc = vs_search_run(&cursor->search, &cursor->filter, cursor->hits, capacity,
+                           &cursor->hit_count, err);
     cursor->hit_count = rc == SQLITE_OK ? cursor->hit_count : 0;
     cursor->is_end = cursor->hit_count == 0;
     return rc;
@@ -258,12 +275,15 @@ static int search_fill(search_cursor *cursor, size_t capacity, vs_err *err)
 /* Fetches the next batch. */
 static int search_fetch(search_cursor *cursor, vs_err *err)
 {
-    size_t capacity = (int64_t)cursor->batch < cursor->wanted ? cursor->batch : (size_t)cursor->wanted;
+    size_t capacity =
+        (int64_t)cursor->batch < cursor->wanted ? cursor->batch : (size_t)cursor->wanted;
     int rc = search_fill(cursor, capacity, err);
     if (rc != SQLITE_OK) {
         return rc;
     }
-    cursor->batch = cursor->batch * SEARCH_BATCH_GROWTH < SEARCH_BATCH_MAX ? cursor->batch * SEARCH_BATCH_GROWTH : SEARCH_BATCH_MAX;
+    cursor->batch = cursor->batch * SEARCH_BATCH_GROWTH < SEARCH_BATCH_MAX
+                        ? cursor->batch * SEARCH_BATCH_GROWTH
+                        : SEARCH_BATCH_MAX;
     if (cursor->hit_count < capacity) {
         cursor->wanted = 0;
     } else if (cursor->wanted != INT64_MAX) {
@@ -291,10 +311,13 @@ static int search_fetch_all(search_cursor *cursor, vs_err *err)
 }
 
 /* Makes the plan for these arguments, unless the last one serves. */
-static int search_plan(search_cursor *cursor, const char *table, const char *column, const char *options, int64_t k, vs_err *err)
+static int search_plan(search_cursor *cursor, const char *table, const char *column,
+                       const char *options, int64_t k, vs_err *err)
 {
-    char *key = sqlite3_mprintf("%d %lld %lld %s%s%s", k > VS_PLAN_K_DEFAULT, (long long)strlen(table), (long long)strlen(column), table, column,
-                                options == NULL ? "" : options); /* the lengths keep "a","bc" and "ab","c" apart */
+    char *key = sqlite3_mprintf(
+        "%d %lld %lld %s%s%s", k > VS_PLAN_K_DEFAULT, (long long)strlen(table),
+        (long long)strlen(column), table, column,
+        options == NULL ? "" : options); /* the lengths keep "a","bc" and "ab","c" apart */
     if (key == NULL) {
         return SQLITE_NOMEM;
     }
@@ -330,8 +353,10 @@ static int search_keep_arguments(search_cursor *cursor, sqlite3_value *const *va
     return SQLITE_OK;
 }
 
-/* Sorts the values of xFilter: the arguments into values[column], the conditions from *out_conditions on. */
-static int search_read_values(int number, const char *words, int argc, sqlite3_value **argv, sqlite3_value **values, vs_pushdown *pushdown,
+/* Sorts the values of xFilter: the arguments into values[column], the conditions from
+ * *out_conditions on. */
+static int search_read_values(int number, const char *words, int argc, sqlite3_value **argv,
+                              sqlite3_value **values, vs_pushdown *pushdown,
                               sqlite3_value ***out_conditions)
 {
     int rc = vs_pushdown_parse(words, (size_t)(number / SEARCH_PUSHED), pushdown);
@@ -349,7 +374,8 @@ static int search_read_values(int number, const char *words, int argc, sqlite3_v
     return SQLITE_OK;
 }
 
-static int search_start(search_cursor *cursor, int number, const char *words, int argc, sqlite3_value **argv, vs_err *err)
+static int search_start(search_cursor *cursor, int number, const char *words, int argc,
+                        sqlite3_value **argv, vs_err *err)
 {
     sqlite3_value *values[VS_COL_COUNT] = {NULL};
     sqlite3_value **conditions = NULL;
@@ -359,7 +385,8 @@ static int search_start(search_cursor *cursor, int number, const char *words, in
     vs_pushdown pushdown;
     vs_wanted wanted = {0, 0};
     if (number == VS_ARGS_INCOMPLETE) {
-        return vs_error(err, SQLITE_ERROR, "%s: needs arguments (table, column, query [, k [, options]])", search_who);
+        return vs_error(err, SQLITE_ERROR,
+                        "%s: needs arguments (table, column, query [, k [, options]])", search_who);
     }
     vs_filter_init(&cursor->filter);
     int rc = search_read_values(number, words, argc, argv, values, &pushdown, &conditions);
@@ -382,7 +409,8 @@ static int search_start(search_cursor *cursor, int number, const char *words, in
         rc = vs_pushdown_apply(&pushdown, conditions, &cursor->lists, &cursor->filter, &wanted);
     }
     if (rc == SQLITE_OK) {
-        rc = search_plan(cursor, table, column, options, wanted.rows == INT64_MAX ? VS_PLAN_K_DEFAULT : wanted.rows, err);
+        rc = search_plan(cursor, table, column, options,
+                         wanted.rows == INT64_MAX ? VS_PLAN_K_DEFAULT : wanted.rows, err);
     }
     if (rc == SQLITE_OK && cursor->filter.has_ids) {
         vs_plan_to_ids(&cursor->plan);
@@ -398,11 +426,14 @@ static int search_start(search_cursor *cursor, int number, const char *words, in
     if (wanted.rows == INT64_MAX && vs_args_is_writing(cursor->conn->db)) {
         return search_fetch_all(cursor, err);
     }
-    cursor->batch = wanted.rows != INT64_MAX ? SEARCH_BATCH_MAX : wanted.hint > 0 ? (size_t)wanted.hint : VS_PLAN_K_DEFAULT;
+    cursor->batch = wanted.rows != INT64_MAX ? SEARCH_BATCH_MAX
+                    : wanted.hint > 0        ? (size_t)wanted.hint
+                                             : VS_PLAN_K_DEFAULT;
     return search_fetch(cursor, err);
 }
 
-static int vtab_search_filter(sqlite3_vtab_cursor *base, int number, const char *words, int argc, sqlite3_value **argv)
+static int vtab_search_filter(sqlite3_vtab_cursor *base, int number, const char *words, int argc,
+                              sqlite3_value **argv)
 {
     search_cursor *cursor = (search_cursor *)base;
     vs_err err = VS_ERR_INIT;
@@ -478,7 +509,8 @@ static const sqlite3_module vtab_search_module = {
 
 int vs_vtab_search_register(vs_conn *conn)
 {
-    int rc = sqlite3_create_module_v2(conn->db, search_who, &vtab_search_module, vs_conn_ref(conn), vs_conn_unref);
+    int rc = sqlite3_create_module_v2(conn->db, search_who, &vtab_search_module, vs_conn_ref(conn),
+                                      vs_conn_unref);
     if (rc == SQLITE_OK) {
         rc = vs_vtab_batch_register(conn);
     }

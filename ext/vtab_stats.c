@@ -9,8 +9,9 @@
  * when a scan begins, so a query that searches while it reads its own statistics sees one moment.
  * No constraint is used; rows come in rowid order.
  *
- * Calls: metrics.c, kernels.  Called by: vecshard.c.  Threads: the thread inside a call of the
- * connection.
+ * Calls: metrics.c, kernels.
+ * Called by: vecshard.c.
+ * Threads: the thread inside a call of the connection.
  */
 #include "vtab_stats.h"
 

@@ -1,26 +1,32 @@
 /*
  * vsk.h - vector kernels: the one header of kernels/.
  *
- * Arithmetic only: distances, conversions, top-k. No SQLite, no zstd, no malloc, no global state but the dispatch table.
+ * Arithmetic only: distances, conversions, top-k. No SQLite, no zstd, no malloc, no global state
+ * but the dispatch table.
  *
  * There are two families of distance kernels:
  *
- *   canonical   accumulate in double precision, in one fixed lane order, and give the same bits on every level and every
- *               machine. Whatever a user sees was computed by them.
- *   rank        accumulate in float32, as fast as the level allows. They only decide which rows cannot be in an answer; their
- *               error has a stated bound, and what survives is computed again by the canonical family.
+ *   canonical   accumulate in double precision, in one fixed lane order, and give the same bits on
+ *               every level and every machine. Whatever a user sees was computed by them.
+ *   rank        accumulate in float32, as fast as the level allows. They only decide which rows
+ *               cannot be in an answer; their error has a stated bound, and what survives is
+ *               computed again by the canonical family.
  *
- * Canonical arithmetic, in full, so that a new level can be written from this text alone. Element i (widened to double, which
- * is exact) belongs to lane i mod 16. Each lane starts at +0.0 and adds its terms in rising i:
- *     dot     a*b                 exact in double for float32, float16 and bfloat16 inputs, so a fused multiply-add gives the same bits
+ * Canonical arithmetic, in full, so that a new level can be written from this text alone. Element i
+ * (widened to double, which is exact) belongs to lane i mod 16. Each lane starts at +0.0 and adds
+ * its terms in rising i:
+ *     dot     a*b                 exact in double for float32, float16 and bfloat16 inputs, so a
+ *                                 fused multiply-add gives the same bits
  *     l2sq    d*d with d = a-b    d is rounded to double, d*d is rounded, then added: never fused
  *     l1      |a-b|               a-b rounded to double
  *     sumsq   a*a                 exact, may be fused
- * The lanes are then folded: lane[j] += lane[j+8] for j < 8, lane[j] += lane[j+4] for j < 4, lane[j] += lane[j+2] for j < 2,
- * lane[0] += lane[1]. int8 and bit vectors are computed in integers: exact, so any order gives the same bits.
+ * The lanes are then folded: lane[j] += lane[j+8] for j < 8, lane[j] += lane[j+4] for j < 4,
+ * lane[j] += lane[j+2] for j < 2, lane[0] += lane[1]. int8 and bit vectors are computed in
+ * integers: exact, so any order gives the same bits.
  *
- * Element types in memory: little-endian, packed. float16 is IEEE binary16, bfloat16 the upper half of a float32. Bit vectors
- * hold element i in bit (i mod 8) of byte i/8; their dim counts bits and is a multiple of 8. Pointers need no alignment.
+ * Element types in memory: little-endian, packed. float16 is IEEE binary16, bfloat16 the upper half
+ * of a float32. Bit vectors hold element i in bit (i mod 8) of byte i/8; their dim counts bits and
+ * is a multiple of 8. Pointers need no alignment.
  */
 #ifndef VSK_H
 #define VSK_H
@@ -33,38 +39,52 @@
 #error "vecshard needs arithmetic without excess precision (on 32-bit x86: -msse2 -mfpmath=sse)"
 #endif
 
-#define VSK_DIM_MAX 65536 /* int32 sums of int8 products and uint32 sums of squared int8 differences hold up to here */
+/* int32 sums of int8 products and uint32 sums of squared int8 differences hold up to here */
+#define VSK_DIM_MAX 65536
 
 typedef enum vsk_type { VSK_F32, VSK_F16, VSK_BF16, VSK_I8, VSK_BIT, VSK_TYPE_COUNT } vsk_type;
 
-typedef enum vsk_level { VSK_SCALAR, VSK_SSE2, VSK_AVX2, VSK_AVX512, VSK_NEON, VSK_LEVEL_COUNT } vsk_level;
+typedef enum vsk_level {
+    VSK_SCALAR,
+    VSK_SSE2,
+    VSK_AVX2,
+    VSK_AVX512,
+    VSK_NEON,
+    VSK_LEVEL_COUNT
+} vsk_level;
 
-/* Canonical distance of one pair. a, b: [dim] of the kernel's element type. NaN or infinity in an input gives a non-finite result. */
+/* Canonical distance of one pair. a, b: [dim] of the kernel's element type. NaN or infinity in an
+ * input gives a non-finite result. */
 typedef double (*vsk_pair_fn)(const void *a, const void *b, size_t dim);
 
 /* Canonical sum of squares of one vector: the square of its L2 norm. */
 typedef double (*vsk_one_fn)(const void *a, size_t dim);
 
-/* Canonical dot product and both sums of squares in one pass: out[0] = a.b, out[1] = a.a, out[2] = b.b, bit-equal to the single kernels. */
+/* Canonical dot product and both sums of squares in one pass: out[0] = a.b, out[1] = a.a, out[2] =
+ * b.b, bit-equal to the single kernels. */
 typedef void (*vsk_triple_fn)(const void *a, const void *b, size_t dim, double out[3]);
 
 /*
  * Rank: one query against each row of a block.
  *
  *   q     [dim]         float32, whatever the rows hold
- *   rows  [count][dim]  of the kernel's element type, row i at rows + i * stride_bytes
- *   out   [count]       float32; may not overlap the inputs
+ *   rows  [count][dim] of the kernel's element type, row i at rows + i * stride_bytes
+ *   out   [count] float32; may not overlap the inputs
  *
- * Accuracy, with s the exact value and S the exact sum of the absolute values of its terms: |out - s| <= g * S + (dim + 8) * 2^-126,
- * g = m*u / (1 - m*u), m = dim + 8, u = 2^-24 (Higham, Accuracy and Stability of Numerical Algorithms, chapter 3), barring
- * overflow; for l2sq and l1 every term is positive, so S = s. NaN or infinity in a row gives a non-finite result; a finite row
- * may also give one, by overflow. The value of a pair depends on the pair and the level alone, not on its place in a block.
+ * Accuracy, with s the exact value and S the exact sum of the absolute values of its terms: |out -
+ * s| <= g * S + (dim + 8) * 2^-126, g = m*u / (1 - m*u), m = dim + 8, u = 2^-24 (Higham, Accuracy
+ * and Stability of Numerical Algorithms, chapter 3), barring overflow; for l2sq and l1 every term
+ * is positive, so S = s. NaN or infinity in a row gives a non-finite result; a finite row may also
+ * give one, by overflow. The value of a pair depends on the pair and the level alone, not on its
+ * place in a block.
  */
-typedef void (*vsk_rank_fn)(const float *q, const void *rows, size_t stride_bytes, size_t count, size_t dim, float *out);
+typedef void (*vsk_rank_fn)(const float *q, const void *rows, size_t stride_bytes, size_t count,
+                            size_t dim, float *out);
 
-/* Rank with two results per row: the dot product, and the row's own sum of squares. Same accuracy, each for itself. */
-typedef void (*vsk_rank2_fn)(const float *q, const void *rows, size_t stride_bytes, size_t count, size_t dim, float *out_dot,
-                             float *out_sumsq);
+/* Rank with two results per row: the dot product, and the row's own sum of squares. Same accuracy,
+ * each for itself. */
+typedef void (*vsk_rank2_fn)(const float *q, const void *rows, size_t stride_bytes, size_t count,
+                             size_t dim, float *out_dot, float *out_sumsq);
 
 /*
  * Rank, many queries against many float32 rows, blocked like a matrix product.
@@ -75,18 +95,19 @@ typedef void (*vsk_rank2_fn)(const float *q, const void *rows, size_t stride_byt
  *
  * Accuracy as vsk_rank_fn.
  */
-typedef void (*vsk_tile_fn)(const float *q, size_t q_stride, size_t q_count, const float *rows, size_t row_stride, size_t row_count,
-                            size_t dim, float *out);
+typedef void (*vsk_tile_fn)(const float *q, size_t q_stride, size_t q_count, const float *rows,
+                            size_t row_stride, size_t row_count, size_t dim, float *out);
 
-/* Converts n elements. To a narrower type: round to nearest, ties to even; a magnitude beyond the type becomes infinity. */
+/* Converts n elements. To a narrower type: round to nearest, ties to even; a magnitude beyond the
+ * type becomes infinity. */
 typedef void (*vsk_convert_fn)(const void *src, void *dst, size_t n);
 
 /* Index of the first NaN or infinity, or n. */
 typedef size_t (*vsk_scan_fn)(const void *src, size_t n);
 
 /*
- * The dispatch table. Every pointer is set, at every level, except: entries marked "-" stay NULL because the pair of operation
- * and type has no meaning. Index by vsk_type.
+ * The dispatch table. Every pointer is set, at every level, except: entries marked "-" stay NULL
+ * because the pair of operation and type has no meaning. Index by vsk_type.
  */
 typedef struct vsk_table {
     vsk_pair_fn dot[VSK_TYPE_COUNT];      /* f32 f16 bf16 i8 - */
@@ -95,7 +116,7 @@ typedef struct vsk_table {
     vsk_one_fn sumsq[VSK_TYPE_COUNT];     /* f32 f16 bf16 i8 - */
     vsk_triple_fn triple[VSK_TYPE_COUNT]; /* f32 f16 bf16 i8 - */
     vsk_pair_fn hamming;                  /* bit: number of differing bits */
-    vsk_pair_fn jaccard;                  /* bit: 1 - |a and b| / |a or b|; two empty sets are equal: 0 */
+    vsk_pair_fn jaccard; /* bit: 1 - |a and b| / |a or b|; two empty sets are equal: 0 */
 
     vsk_rank_fn rank_dot[VSK_TYPE_COUNT];        /* f32 f16 bf16 - - */
     vsk_rank_fn rank_l2sq[VSK_TYPE_COUNT];       /* f32 f16 bf16 - - */
@@ -104,16 +125,17 @@ typedef struct vsk_table {
     vsk_tile_fn tile_dot;                        /* f32 */
     vsk_tile_fn tile_l2sq;                       /* f32 */
 
-    vsk_convert_fn to_f32[VSK_TYPE_COUNT];   /* from: - f16 bf16 i8 - ; exact */
-    vsk_convert_fn from_f32[VSK_TYPE_COUNT]; /* to:   - f16 bf16 - - */
+    vsk_convert_fn to_f32[VSK_TYPE_COUNT];      /* from: - f16 bf16 i8 - ; exact */
+    vsk_convert_fn from_f32[VSK_TYPE_COUNT];    /* to:   - f16 bf16 - - */
     vsk_scan_fn find_nonfinite[VSK_TYPE_COUNT]; /* f32 f16 bf16 - - */
 } vsk_table;
 
 /*
- * Chooses the kernels for this CPU, once per process; later calls return at once. Thread-safe, idempotent.
+ * Chooses the kernels for this CPU, once per process; later calls return at once. Thread-safe,
+ * idempotent.
  *
- *   limit   highest level wanted, by name ("scalar", "sse2", "avx2", "avx512", "neon"), or NULL for the best there is. A level that
- *           the CPU lacks means the best one below it.
+ *   limit   highest level wanted, by name ("scalar", "sse2", "avx2", "avx512", "neon"), or NULL for
+ *           the best there is. A level that the CPU lacks means the best one below it.
  *
  * Returns 0, or -1 when the name is unknown; then nothing was chosen.
  */
@@ -127,7 +149,8 @@ vsk_level vsk_level_in_use(void);
 const char *vsk_level_name(vsk_level level);
 const char *vsk_type_name(vsk_type type); /* "float32" "float16" "bfloat16" "int8" "bit" */
 
-/* Fills *out with the kernels of one level. Returns 0, or -1 when this build or this CPU lacks the level. For tests and benchmarks. */
+/* Fills *out with the kernels of one level. Returns 0, or -1 when this build or this CPU lacks the
+ * level. For tests and benchmarks. */
 int vsk_table_for_level(vsk_level level, vsk_table *out);
 
 /* Bytes of one vector: dim elements of `type` (dim/8 bytes for bits). */
@@ -135,7 +158,8 @@ size_t vsk_bytes(vsk_type type, size_t dim);
 
 /*
  * What runs, one row per operation and type, for vec_kernels: index from 0, returns 0 past the end.
- * `level` is a level's name, or finer where an instruction-set extension decides: "avx512vnni", "avx512bf16", "avx512vpopcntdq", "neondotprod".
+ * `level` is a level's name, or finer where an instruction-set extension decides: "avx512vnni",
+ * "avx512bf16", "avx512vpopcntdq", "neondotprod".
  */
 typedef struct vsk_kernel_info {
     const char *operation; /* "dot", "l2sq", ..., "rank_dot", "tile_dot", "to_float32", ... */
@@ -144,12 +168,14 @@ typedef struct vsk_kernel_info {
 } vsk_kernel_info;
 int vsk_kernel_at(size_t index, vsk_kernel_info *out);
 
-/* Names of the instruction-set levels compiled into this build, separated by blanks: "scalar sse2 avx2 avx512". */
+/* Names of the instruction-set levels compiled into this build, separated by blanks: "scalar sse2
+ * avx2 avx512". */
 const char *vsk_levels_compiled(void);
 
 /*
- * Top-k: the k smallest (distance, id) pairs, ordered by distance and then by id, in memory of the caller.
- * A binary max-heap: O(log k) per accepted pair, one comparison for a rejected one. Distances must not be NaN.
+ * Top-k: the k smallest (distance, id) pairs, ordered by distance and then by id, in memory of the
+ * caller. A binary max-heap: O(log k) per accepted pair, one comparison for a rejected one.
+ * Distances must not be NaN.
  */
 typedef struct vsk_hit {
     double distance;
@@ -163,10 +189,13 @@ typedef struct vsk_topk {
 } vsk_topk;
 
 void vsk_topk_init(vsk_topk *topk, vsk_hit *memory, size_t capacity);
-/* 1 when (distance, id) comes before the last of a full heap, or the heap is not full (and capacity is not 0). */
+/* 1 when (distance, id) comes before the last of a full heap, or the heap is not full (and capacity
+ * is not 0). */
 int vsk_topk_admits(const vsk_topk *topk, double distance, int64_t id);
-void vsk_topk_push(vsk_topk *topk, double distance, int64_t id); /* only what is admitted changes the heap */
-double vsk_topk_worst(const vsk_topk *topk);                    /* the largest kept distance; +infinity while not full */
-void vsk_topk_sort(vsk_topk *topk);                             /* heap order -> rising (distance, id); ends the pushing */
+void vsk_topk_push(vsk_topk *topk, double distance,
+                   int64_t id); /* only what is admitted changes the heap */
+double
+vsk_topk_worst(const vsk_topk *topk); /* the largest kept distance; +infinity while not full */
+void vsk_topk_sort(vsk_topk *topk);   /* heap order -> rising (distance, id); ends the pushing */
 
 #endif
