@@ -97,6 +97,9 @@ VSK_INLINE void tile_avx2(const float *q, size_t q_stride, size_t q_count, const
                           size_t row_stride, size_t row_count, size_t dim, float *out,
                           vsk_pair_op op)
 {
+    /* A difference needs a register of its own: with three queries one of the sums lives in memory. */
+    const size_t q_step = op == VSK_PAIR_L2SQ ? TILE_QUERIES_AVX2 - 1 : TILE_QUERIES_AVX2;
+
     for (size_t j = 0; j < row_count; j += TILE_ROWS_AVX2) {
         size_t together = row_count - j < TILE_ROWS_AVX2 ? row_count - j : TILE_ROWS_AVX2;
         const float *row[TILE_ROWS_AVX2];
@@ -105,8 +108,8 @@ VSK_INLINE void tile_avx2(const float *q, size_t q_stride, size_t q_count, const
         for (size_t r = 0; r < TILE_ROWS_AVX2; r++) {
             row[r] = rows + (j + (r < together ? r : 0)) * row_stride;
         }
-        for (; i + TILE_QUERIES_AVX2 <= q_count; i += TILE_QUERIES_AVX2) {
-            tile_block_avx2(q + i * q_stride, q_stride, TILE_QUERIES_AVX2, row, together, dim,
+        for (; i + q_step <= q_count; i += q_step) {
+            tile_block_avx2(q + i * q_stride, q_stride, (int)q_step, row, together, dim,
                             out + i * row_count + j, row_count, op);
         }
         for (; i < q_count; i++) {
