@@ -1,0 +1,101 @@
+/*
+ * check_kernels.c - counts the instructions of every kernel this CPU has, under callgrind. check.sh
+ * runs it and compares.
+ *
+ *     valgrind --tool=callgrind check_kernels [level.operation.type]
+ *
+ * Each kernel runs on the same input; between two kernels the counters are written out and cleared,
+ * so that one run of valgrind gives one total per kernel. The kernel named on the command line runs
+ * twice: that is how check.sh proves that it would notice. Without valgrind the program does
+ * nothing visible. Valgrind has no AVX-512, and the CPU it shows to programs has none either.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <valgrind/callgrind.h>
+
+#include "../kernels/vsk_impl.h"
+
+enum {
+    CHECK_DIM = 4109, /* whole blocks and a rest, at every width */
+    CHECK_BITS = 4104,
+    CHECK_ROWS = 10, /* whole groups of rows and a rest */
+    CHECK_QUERIES = 7
+};
+
+static unsigned char check_a[CHECK_QUERIES * CHECK_DIM * 4];
+static unsigned char check_b[CHECK_ROWS * CHECK_DIM * 4];
+static float check_out[2 * CHECK_DIM];
+
+/* Elements about 1 in every type, so that no path for NaN or denormal numbers is taken. */
+static void check_fill(vsk_type type, unsigned char *out, size_t bytes)
+{
+    size_t element = type == VSK_BIT ? 1 : vsk_element_bytes(type);
+    unsigned random = 2024;
+
+    for (size_t i = 0; i < bytes; i++) {
+        random = random * 1103515245u + 12345u;
+        out[i] = (unsigned char)(random >> 16);
+        if (element > 1 && i % element == element - 1) {
+            out[i] = (unsigned char)((out[i] & 0x80) | 0x3b);
+        }
+    }
+}
+
+static void check_run(const vsk_kernel_row *kernel)
+{
+    const char *operation = kernel->operation;
+    const float *q = (const float *)(const void *)check_a;
+    double triple[3];
+
+    if (strcmp(operation, "rank_dot_sumsq") == 0) {
+        ((vsk_rank2_fn)kernel->fn)(q, check_b, vsk_bytes(kernel->type, CHECK_DIM), CHECK_ROWS,
+                                   CHECK_DIM, check_out, check_out + CHECK_ROWS);
+    } else if (strncmp(operation, "rank_", 5) == 0) {
+        ((vsk_rank_fn)kernel->fn)(q, check_b, vsk_bytes(kernel->type, CHECK_DIM), CHECK_ROWS,
+                                  CHECK_DIM, check_out);
+    } else if (strncmp(operation, "tile_", 5) == 0) {
+        ((vsk_tile_fn)kernel->fn)(q, CHECK_DIM, CHECK_QUERIES, (const float *)(const void *)check_b,
+                                  CHECK_DIM, CHECK_ROWS, CHECK_DIM, check_out);
+    } else if (strcmp(operation, "triple") == 0) {
+        ((vsk_triple_fn)kernel->fn)(check_a, check_b, CHECK_DIM, triple);
+    } else if (strcmp(operation, "sumsq") == 0) {
+        ((vsk_one_fn)kernel->fn)(check_a, CHECK_DIM);
+    } else if (strcmp(operation, "find_nonfinite") == 0) {
+        ((vsk_scan_fn)kernel->fn)(check_a, CHECK_DIM);
+    } else if (strstr(operation, "float32") != NULL) {
+        ((vsk_convert_fn)kernel->fn)(check_a, check_out, CHECK_DIM);
+    } else {
+        ((vsk_pair_fn)kernel->fn)(check_a, check_b,
+                                  kernel->type == VSK_BIT ? (size_t)CHECK_BITS : (size_t)CHECK_DIM);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    size_t count;
+    const vsk_kernel_row *kernels = vsk_kernel_rows(&count);
+
+    for (size_t i = 0; i < count; i++) {
+        const vsk_kernel_row *kernel = &kernels[i];
+        const char *type = vsk_type_name(kernel->type);
+        char name[100];
+        if ((kernel->needs & ~vsk_cpu_features()) != 0) {
+            continue;
+        }
+        snprintf(name, sizeof name, "%s.%s.%s", kernel->level, kernel->operation, type);
+        int is_narrowing = strcmp(kernel->operation, "from_float32") == 0;
+        int has_f32_query = strncmp(kernel->operation, "rank_", 5) == 0;
+        check_fill(is_narrowing || has_f32_query ? VSK_F32 : kernel->type, check_a, sizeof check_a);
+        check_fill(is_narrowing ? VSK_F32 : kernel->type, check_b, sizeof check_b);
+        check_run(kernel); /* so that the dynamic linker has done its part */
+
+        int runs = argc > 1 && strcmp(argv[1], name) == 0 ? 2 : 1;
+        CALLGRIND_ZERO_STATS;
+        for (int run = 0; run < runs; run++) {
+            check_run(kernel);
+        }
+        CALLGRIND_DUMP_STATS_AT(name);
+    }
+    return 0;
+}
