@@ -61,8 +61,8 @@ VSK_INLINE __m256 rank_total_avx2(const __m256 sum_f32x8[RANK_SUMS_AVX2])
                          _mm256_add_ps(sum_f32x8[2], sum_f32x8[3]));
 }
 
-VSK_INLINE void rank_row_avx2(const float *q, const unsigned char *row, size_t dim, __m256 *out,
-                              __m256 *out_sumsq, vsk_rank_op op, vsk_type type)
+VSK_INLINE void rank_row_avx2(const float *q, const unsigned char *row, size_t dim, size_t ahead,
+                              __m256 *out, __m256 *out_sumsq, vsk_rank_op op, vsk_type type)
 {
     size_t element = vsk_element_bytes(type);
     __m256 sum_f32x8[RANK_SUMS_AVX2];
@@ -77,7 +77,7 @@ VSK_INLINE void rank_row_avx2(const float *q, const unsigned char *row, size_t d
         const unsigned char *at = row + i * element;
         VSK_UNROLL
         for (size_t line = 0; line < 8 * RANK_SUMS_AVX2 * element; line += 64) {
-            _mm_prefetch((const char *)at + RANK_AHEAD_AVX2 + line, _MM_HINT_T0);
+            _mm_prefetch((const char *)at + ahead + line, _MM_HINT_T0);
         }
         VSK_UNROLL
         for (int k = 0; k < RANK_SUMS_AVX2; k++) {
@@ -126,6 +126,7 @@ VSK_INLINE void rank_avx2(const float *q, const void *rows, size_t stride_bytes,
                           size_t dim, float *out, float *out_sumsq, vsk_rank_op op, vsk_type type)
 {
     const unsigned char *row = rows;
+    size_t ahead = count > 1 ? RANK_AHEAD_AVX2 : 0; /* nothing is known to follow a single row */
 
     for (size_t done = 0; done < count; done += RANK_FOLD_AVX2) {
         size_t together = count - done < RANK_FOLD_AVX2 ? count - done : RANK_FOLD_AVX2;
@@ -134,7 +135,7 @@ VSK_INLINE void rank_avx2(const float *q, const void *rows, size_t stride_bytes,
         __m256 sumsq_f32x8[RANK_FOLD_AVX2] = {_mm256_setzero_ps(), _mm256_setzero_ps(),
                                               _mm256_setzero_ps(), _mm256_setzero_ps()};
         for (size_t r = 0; r < together; r++) {
-            rank_row_avx2(q, row, dim, &sum_f32x8[r], &sumsq_f32x8[r], op, type);
+            rank_row_avx2(q, row, dim, ahead, &sum_f32x8[r], &sumsq_f32x8[r], op, type);
             row += stride_bytes;
         }
         rank_store_avx2(out + done, together, sum_f32x8);

@@ -52,8 +52,8 @@ VSK_INLINE __m512 rank_total_avx512(const __m512 sum_f32x16[RANK_SUMS_AVX512])
                          _mm512_add_ps(sum_f32x16[2], sum_f32x16[3]));
 }
 
-VSK_INLINE void rank_row_avx512(const float *q, const unsigned char *row, size_t dim, __m512 *out,
-                                __m512 *out_sumsq, vsk_rank_op op, vsk_type type)
+VSK_INLINE void rank_row_avx512(const float *q, const unsigned char *row, size_t dim, size_t ahead,
+                                __m512 *out, __m512 *out_sumsq, vsk_rank_op op, vsk_type type)
 {
     size_t element = vsk_element_bytes(type);
     __m512 sum_f32x16[RANK_SUMS_AVX512];
@@ -68,7 +68,7 @@ VSK_INLINE void rank_row_avx512(const float *q, const unsigned char *row, size_t
         const unsigned char *at = row + i * element;
         VSK_UNROLL
         for (size_t line = 0; line < 16 * RANK_SUMS_AVX512 * element; line += 64) {
-            _mm_prefetch((const char *)at + RANK_AHEAD_AVX512 + line, _MM_HINT_T0);
+            _mm_prefetch((const char *)at + ahead + line, _MM_HINT_T0);
         }
         VSK_UNROLL
         for (int k = 0; k < RANK_SUMS_AVX512; k++) {
@@ -125,6 +125,7 @@ VSK_INLINE void rank_avx512(const float *q, const void *rows, size_t stride_byte
                             size_t dim, float *out, float *out_sumsq, vsk_rank_op op, vsk_type type)
 {
     const unsigned char *row = rows;
+    size_t ahead = count > 1 ? RANK_AHEAD_AVX512 : 0; /* nothing is known to follow a single row */
 
     for (size_t done = 0; done < count; done += RANK_FOLD_AVX512) {
         size_t together = count - done < RANK_FOLD_AVX512 ? count - done : RANK_FOLD_AVX512;
@@ -133,7 +134,7 @@ VSK_INLINE void rank_avx512(const float *q, const void *rows, size_t stride_byte
         __m512 sumsq_f32x16[RANK_FOLD_AVX512] = {_mm512_setzero_ps(), _mm512_setzero_ps(),
                                                  _mm512_setzero_ps(), _mm512_setzero_ps()};
         for (size_t r = 0; r < together; r++) {
-            rank_row_avx512(q, row, dim, &sum_f32x16[r], &sumsq_f32x16[r], op, type);
+            rank_row_avx512(q, row, dim, ahead, &sum_f32x16[r], &sumsq_f32x16[r], op, type);
             row += stride_bytes;
         }
         rank_store_avx512(out + done, together, sum_f32x16);
