@@ -92,7 +92,7 @@ asan_tests   := $(cmocka_tests:%.c=build/asan/%)
 asan_replay  := $(fuzzers:%.c=build/asan/%)
 asan_runner  := build/asan/test/sql/run
 
-fuzz_objects  := $(sources:%.c=build/fuzz/%.o)
+fuzz_objects  := $(sources:%.c=build/fuzz/%.o) $(support:%.c=build/fuzz/%.o)
 fuzz_programs := $(fuzzers:%.c=build/fuzz/%)
 
 # ------------------------------------------------------------------------------ the library
@@ -153,9 +153,10 @@ $(test_programs): build/%: build/static/%.o $(static_objects) $(support_objects)
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $< $(static_objects) $(support_objects) $(test_libs)
 
-$(replay_programs): build/%: build/static/%.o build/static/test/fuzz/replay.o $(static_objects)
+$(replay_programs): build/%: build/static/%.o build/static/test/fuzz/replay.o $(static_objects) \
+                            $(support_objects)
 	@mkdir -p $(@D)
-	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ -lsqlite3 -lzstd -lm -lpthread
+	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(test_libs)
 
 # The runner loads the extension as any host does, so it is linked to SQLite alone.
 $(runner): test/sql/run.c build/flags.release
@@ -199,7 +200,7 @@ fuzz-smoke:
 fuzz-programs: $(fuzz_programs)
 
 $(fuzz_programs): build/fuzz/%: build/fuzz/%.o $(fuzz_objects)
-	$(call say,LD)$(CLANG) $(asan_flags) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ -lsqlite3 -lzstd -lm -lpthread
+	$(call say,LD)$(CLANG) $(asan_flags) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(test_libs)
 
 ## bench          measures speed, one JSON line per measurement
 .PHONY: bench

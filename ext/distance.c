@@ -43,8 +43,12 @@ vs_dist_kind vs_similarity(vs_metric metric, vsk_type type, const void *a, const
     double triple[3];
     assert(metric == VS_DOT || metric == VS_COSINE);
     if (metric == VS_DOT) {
-        *out = k->dot[type](a, b, dim);
-        return isfinite(*out) ? VS_DIST_VALUE : VS_DIST_NONFINITE;
+        double dot = k->dot[type](a, b, dim);
+        if (!isfinite(dot)) {
+            return VS_DIST_NONFINITE;
+        }
+        *out = dot;
+        return VS_DIST_VALUE;
     }
     k->triple[type](a, b, dim, triple);
     double product = triple[1] * triple[2];
@@ -86,8 +90,9 @@ vs_dist_kind vs_distance(vs_metric metric, vsk_type type, const void *a, const v
     case VS_DOT:
     case VS_COSINE: {
         vs_dist_kind kind = vs_similarity(metric, type, a, b, dim, &value);
-        *out = (metric == VS_COSINE ? 1.0 : 0.0) -
-               value; /* not -x: a dot product of 0 is a distance of +0 */
+        if (kind == VS_DIST_VALUE) { /* not -x: a dot product of 0 is a distance of +0 */
+            *out = (metric == VS_COSINE ? 1.0 : 0.0) - value;
+        }
         return kind;
     }
     default:
