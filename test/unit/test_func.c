@@ -321,7 +321,7 @@ static void a_norm_can_be_indexed_and_generated(void **state)
     char *plan = NULL;
     vs_test_query(db, "EXPLAIN QUERY PLAN SELECT id FROM docs WHERE vec_norm(v) BETWEEN 2 AND 6",
                   &plan);
-    assert_non_null(strstr(plan, "USING INDEX docs_norm (<expr>>? AND <expr><?)"));
+    assert_non_null(strstr(plan, "docs_norm (<expr>>? AND <expr><?)"));
     sqlite3_free(plan);
     vs_test_gives(db, "PRAGMA integrity_check", "ok");
     vs_test_run(db, "DROP TABLE docs");

@@ -24,8 +24,9 @@ static int close_db(void **state)
 static void elements_are_rows_counted_from_zero(void **state)
 {
     (void)state;
-    vs_test_gives(db, "SELECT rowid, value, typeof(value) FROM vec_each('[1, 2.5, 0.1]')",
-                  "0|1.0|real; 1|2.5|real; 2|0.100000001490116|real");
+    vs_test_gives(db, "SELECT rowid, value, typeof(value) FROM vec_each('[1, 2.5, -0.125]')",
+                  "0|1.0|real; 1|2.5|real; 2|-0.125|real");
+    vs_test_gives(db, "SELECT max(abs(value - 0.1)) < 1e-8 FROM vec_each('[0.1]')", "1");
     vs_test_gives(db, "SELECT rowid, value, typeof(value) FROM vec_each(vec_int8('[1,-2]'))",
                   "0|1|integer; 1|-2|integer");
     vs_test_gives(db, "SELECT value FROM vec_each(vec_f16('[1,-2]'))", "1.0; -2.0");
