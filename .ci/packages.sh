@@ -11,7 +11,8 @@ missing=
 want() {
     case $2 in
     command) command -v "$3" > /dev/null 2>&1 && return ;;
-    header) echo "#include <$3>" | cc -E - > /dev/null 2>&1 && return ;;
+    header) # after those that cmocka.h wants before it
+        printf '#include <%s>\n' stdarg.h stddef.h stdint.h setjmp.h "$3" | cc -E - > /dev/null 2>&1 && return ;;
     file) [ -e "$3" ] && return ;;
     esac
     case " $missing " in
@@ -39,12 +40,7 @@ want libzstd-dev file "$(cc -print-file-name=libzstd.a 2> /dev/null || echo libz
 
 if [ "$set_name" = test ]; then
     want gcc command gcc
-    want libcmocka-dev header setjmp.h
-    echo '#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>' | cc -E - > /dev/null 2>&1 || want libcmocka-dev command no-cmocka-header
+    want libcmocka-dev header cmocka.h
     want clang command clang
     want libclang-rt-14-dev file "$(clang -print-resource-dir 2> /dev/null)/lib/linux/libclang_rt.fuzzer-x86_64.a"
     want valgrind command valgrind
