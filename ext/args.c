@@ -7,6 +7,8 @@
  */
 #include "args.h"
 
+#include <math.h>
+
 int vs_args_find(const sqlite3_index_info *info, int first, int last, int *out)
 {
     for (int column = first; column <= last; column++) {
@@ -103,17 +105,20 @@ int vs_args_k(const char *who, sqlite3_value *value, int64_t *out, vs_err *err)
     if (value == NULL || sqlite3_value_type(value) == SQLITE_NULL) {
         return SQLITE_OK;
     }
-    if (sqlite3_value_numeric_type(value) != SQLITE_INTEGER) {
+    int type = sqlite3_value_numeric_type(value);
+    double number = sqlite3_value_double(value);
+    /* 10.0 is 10: some languages have no other numbers. */
+    if (type != SQLITE_INTEGER && !(type == SQLITE_FLOAT && number == floor(number))) {
         const char *text = (const char *)sqlite3_value_text(value);
         return text == NULL ? SQLITE_NOMEM
                             : vs_error(err, SQLITE_ERROR, "%s: k must be an integer, found %.40s",
                                        who, text);
     }
-    *out = sqlite3_value_int64(value);
-    if (*out < 0 || *out > VS_K_MAX) {
-        return vs_error(err, SQLITE_ERROR, "%s: k must be from 0 to %d, found %lld", who, VS_K_MAX,
-                        (long long)*out);
+    if (!(number >= 0.0 && number <= VS_K_MAX)) {
+        return vs_error(err, SQLITE_ERROR, "%s: k must be from 0 to %d, found %s", who, VS_K_MAX,
+                        (const char *)sqlite3_value_text(value));
     }
+    *out = (int64_t)number;
     return SQLITE_OK;
 }
 

@@ -194,16 +194,15 @@ typedef struct batch_pass {
     vs_filter *filters;       /* [count] */
     vs_collector *collectors; /* [count] */
     vs_counters counters;
-    int has_ranks;          /* float types: float32 kernels prune */
-    size_t block_rows;      /* capacity of a block */
-    size_t block_count;     /* rows gathered */
-    int64_t *ids;           /* [block_rows] */
-    double *norms;          /* [block_rows] canonical, for norm bands */
-    vs_norm_bounds *bounds; /* [block_rows] */
-    unsigned char *rows;    /* [block_rows][row bytes], as stored */
-    float *rows_f32;        /* [block_rows][dim] */
-    float *queries_f32;     /* [count][dim] */
-    float *ranks;           /* [count][block_rows] */
+    int has_ranks;       /* float types: float32 kernels prune */
+    size_t block_rows;   /* capacity of a block */
+    size_t block_count;  /* rows gathered */
+    int64_t *ids;        /* [block_rows] */
+    double *sumsqs;      /* [block_rows] canonical */
+    unsigned char *rows; /* [block_rows][row bytes], as stored */
+    float *rows_f32;     /* [block_rows][dim] */
+    float *queries_f32;  /* [count][dim] */
+    float *ranks;        /* [count][block_rows] */
 } batch_pass;
 
 static void batch_free(batch_pass *pass)
@@ -215,8 +214,7 @@ static void batch_free(batch_pass *pass)
     sqlite3_free(pass->filters);
     sqlite3_free(pass->collectors);
     sqlite3_free(pass->ids);
-    sqlite3_free(pass->norms);
-    sqlite3_free(pass->bounds);
+    sqlite3_free(pass->sumsqs);
     sqlite3_free(pass->rows);
     sqlite3_free(pass->rows_f32);
     sqlite3_free(pass->queries_f32);
@@ -249,8 +247,7 @@ static int batch_init(batch_pass *pass, size_t k, vsk_hit *hits)
     pass->filters = batch_alloc(pass->count, sizeof *pass->filters, &rc);
     pass->collectors = batch_alloc(pass->count, sizeof *pass->collectors, &rc);
     pass->ids = batch_alloc(pass->block_rows, sizeof *pass->ids, &rc);
-    pass->norms = batch_alloc(pass->block_rows, sizeof *pass->norms, &rc);
-    pass->bounds = batch_alloc(pass->block_rows, sizeof *pass->bounds, &rc);
+    pass->sumsqs = batch_alloc(pass->block_rows, sizeof *pass->sumsqs, &rc);
     pass->rows = batch_alloc(pass->block_rows, bytes, &rc);
     for (size_t i = 0; rc == SQLITE_OK && i < pass->count; i++) {
         vs_vec query = {pass->queries->data + (pass->first + i) * bytes, dim, type};
@@ -310,13 +307,15 @@ static void batch_score(batch_pass *pass, size_t query)
     size_t bytes = vsk_bytes(pass->queries->type, pass->dim);
     for (size_t j = 0; j < pass->block_count; j++) {
         double distance;
-        if (pass->plan->options.has_norm_band &&
-            (pass->norms[j] < filter->norm_lo || pass->norms[j] > filter->norm_hi)) {
-            continue;
+        if (pass->plan->options.has_norm_band) {
+            double norm = sqrt(pass->sumsqs[j]);
+            if (norm < filter->norm_lo || norm > filter->norm_hi) {
+                continue;
+            }
         }
         if (pass->has_ranks &&
             vs_scorer_prunes(scorer, (double)pass->ranks[query * pass->block_count + j],
-                             pass->bounds[j])) {
+                             pass->sumsqs[j])) {
             continue;
         }
         if (vs_distance(scorer->metric, scorer->type, pass->rows + j * bytes, scorer->query,
@@ -357,8 +356,7 @@ static int batch_gather(batch_pass *pass, vs_rows *rows, vs_err *err)
     }
     memcpy(pass->rows + at * bytes, rows->data, bytes);
     pass->ids[at] = rows->id;
-    pass->norms[at] = sqrt(sumsq);
-    pass->bounds[at] = vs_scorer_norm_bounds(&pass->scorers[0], sumsq);
+    pass->sumsqs[at] = sumsq;
     if (++pass->block_count == pass->block_rows) {
         batch_flush(pass);
     }

@@ -125,7 +125,8 @@ static int func_argument_text(sqlite3_context *ctx, int index, sqlite3_value *va
     if (text == NULL) {
         return SQLITE_NOMEM;
     }
-    if (n == memo->text_bytes && type == memo->type && memcmp(text, memo->text.memory, n) == 0) {
+    if (n > 0 && n == memo->text_bytes && type == memo->type &&
+        memcmp(text, memo->text.memory, n) == 0) {
         *out = (vs_vec){memo->vector.memory, memo->dim, memo->type};
         memo->hits++;
         memo->misses = 0;

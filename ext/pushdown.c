@@ -36,6 +36,26 @@ static const char pushdown_intro[] = "; pushed down: ";
 
 /* ---- planning ---- */
 
+/*
+ * May an equality on distance be one of many, searched once per value, which would multiply k? Of
+ * IN, SQLite tells. Of (id, distance) IN (VALUES ...) it does not (3.53): the row value reaches us
+ * as one equality per column.
+ */
+static int pushdown_is_list(sqlite3_index_info *info, int i)
+{
+    if (i >= PUSHDOWN_IN_MAX || sqlite3_vtab_in(info, i, -1)) {
+        return 1;
+    }
+    for (int j = 0; j < info->nConstraint; j++) {
+        int column = info->aConstraint[j].iColumn;
+        if (j != i && info->aConstraint[j].op == SQLITE_INDEX_CONSTRAINT_EQ &&
+            column >= VS_COL_ID && column <= VS_COL_RANK && vs_args_literal(info, j) == NULL) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* The kind of a usable constraint other than id =; -1 when there is none for it. */
 static int pushdown_kind(sqlite3_index_info *info, int i)
 {
@@ -57,9 +77,8 @@ static int pushdown_kind(sqlite3_index_info *info, int i)
             return VS_PUSH_DISTANCE_GT;
         case SQLITE_INDEX_CONSTRAINT_GE:
             return VS_PUSH_DISTANCE_GE;
-        case SQLITE_INDEX_CONSTRAINT_EQ: /* distance IN (...) would be searched once per value */
-            return i < PUSHDOWN_IN_MAX && !sqlite3_vtab_in(info, i, -1) ? (int)VS_PUSH_DISTANCE_EQ
-                                                                        : -1;
+        case SQLITE_INDEX_CONSTRAINT_EQ:
+            return pushdown_is_list(info, i) ? -1 : (int)VS_PUSH_DISTANCE_EQ;
         default:
             return -1;
         }

@@ -26,6 +26,7 @@
 #include <math.h>
 
 #define SCORER_CANONICAL_ERROR 1e-12
+#define SCORER_SQUARE_MARGIN 1e-8 /* of comparisons by squares */
 
 static int scorer_has_rank(vsk_type type)
 {
@@ -83,24 +84,42 @@ void vs_scorer_set_limit(vs_scorer *scorer, double limit)
     }
 }
 
-vs_norm_bounds vs_scorer_norm_bounds(const vs_scorer *scorer, double row_sumsq)
+/*
+ * dot: -(r + h|q||x| + a) > limit, with t = -limit - a - r and |x| at its largest: t > h|q||x|.
+ * Compared by squares: a root and a division per row would cost more than the kernel. The margin
+ * pays for the rounding of t, which may cancel.
+ */
+static int scorer_dot_prunes(const vs_scorer *scorer, double rank, double row_sumsq)
 {
-    double a = scorer->absolute;
     double h = scorer->relative;
-    vs_norm_bounds norm = {NAN, NAN};
-    if (row_sumsq <= FLT_MAX) {
-        norm.lo = row_sumsq > a ? sqrt((row_sumsq - a) / (1.0 + h)) : 0.0;
-        norm.hi = sqrt((row_sumsq + a) / (1.0 - h));
-    }
-    return norm;
+    double a = scorer->absolute;
+    double t = -scorer->limit - a - rank;
+    double reach = h * scorer->query_norm;
+    return t > 0.0 &&
+           t * t * (1.0 - h) > reach * reach * (row_sumsq + a) * (1.0 + SCORER_SQUARE_MARGIN);
 }
 
-int vs_scorer_prunes(const vs_scorer *scorer, double rank, vs_norm_bounds norm)
+/*
+ * cosine: r + a < c|x| for every |x| possible, with c = (1 - limit - 2h)|q|: for the smallest when
+ * c is positive, for the largest when it is negative. By squares again.
+ */
+static int scorer_cosine_prunes(const vs_scorer *scorer, double rank, double row_sumsq)
 {
     double h = scorer->relative;
     double a = scorer->absolute;
-    if (!(scorer->limit < INFINITY) ||
-        !(fabs(rank) <= FLT_MAX)) { /* an infinite rank may be an overflow of partial sums */
+    double r = rank + a;
+    double c = (1.0 - scorer->limit - 2.0 * h) * scorer->query_norm;
+    if (c > 0.0) {
+        return r < 0.0 || (row_sumsq > a && r * r * (1.0 + h) * (1.0 + SCORER_SQUARE_MARGIN) <
+                                                c * c * (row_sumsq - a));
+    }
+    return r < 0.0 && r * r * (1.0 - h) > c * c * (row_sumsq + a) * (1.0 + SCORER_SQUARE_MARGIN);
+}
+
+int vs_scorer_prunes(const vs_scorer *scorer, double rank, double row_sumsq)
+{
+    /* An infinite rank may be an overflow of partial sums. */
+    if (!(scorer->limit < INFINITY) || !(fabs(rank) <= FLT_MAX)) {
         return 0;
     }
     switch (scorer->metric) {
@@ -109,12 +128,9 @@ int vs_scorer_prunes(const vs_scorer *scorer, double rank, vs_norm_bounds norm)
     case VS_L1:
         return rank > scorer->rank_limit;
     case VS_DOT:
-        return -(rank + h * scorer->query_norm * norm.hi + a) > scorer->limit;
+        return row_sumsq <= FLT_MAX && scorer_dot_prunes(scorer, rank, row_sumsq);
     case VS_COSINE:
-        /* cos <= (r + h|q||x| + a) / (|q||x|) is below 1 - limit when r + a < (1 - limit - 2h)
-         * |q||x| for every |x| possible */
-        h = 1.0 - scorer->limit - 2.0 * h;
-        return rank + a < h * scorer->query_norm * (h > 0.0 ? norm.lo : norm.hi);
+        return row_sumsq <= FLT_MAX && scorer_cosine_prunes(scorer, rank, row_sumsq);
     default:
         return 0;
     }
@@ -139,7 +155,7 @@ static int scorer_rank_prunes(const vs_scorer *scorer, const void *row)
                                               &sumsq);
         break;
     }
-    return vs_scorer_prunes(scorer, (double)rank, vs_scorer_norm_bounds(scorer, (double)sumsq));
+    return vs_scorer_prunes(scorer, (double)rank, (double)sumsq);
 }
 
 vs_score_kind vs_scorer_row(const vs_scorer *scorer, const void *row, double *out)

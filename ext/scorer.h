@@ -48,21 +48,15 @@ void vs_scorer_set_limit(vs_scorer *scorer, double limit);
 /* Scores one row: [dim] elements of the scorer's type, any alignment. */
 vs_score_kind vs_scorer_row(const vs_scorer *scorer, const void *row, double *out);
 
-/* Bounds of a row's norm, from its sum of squares as a rank kernel gave it. Both are NaN when the
- * sum is not finite. */
-typedef struct vs_norm_bounds {
-    double lo, hi;
-} vs_norm_bounds;
-vs_norm_bounds vs_scorer_norm_bounds(const vs_scorer *scorer, double row_sumsq);
-
 /*
  * The pruning test alone, for ranks that were computed elsewhere (a tile of many queries): 1 when
  * the row is certainly above the limit.
  *
- *   rank  what the kernel of the metric gave: l2sq for l2 and l2sq, the sum for l1, the dot product
- *         for dot and cosine
- *   norm  for dot and cosine: bounds of the row's norm; otherwise ignored
+ *   rank       what the kernel of the metric gave: l2sq for l2 and l2sq, the sum for l1, the dot
+ *              product for dot and cosine
+ *   row_sumsq  for dot and cosine: the row's sum of squares, from a rank kernel or canonical;
+ *              otherwise ignored
  */
-int vs_scorer_prunes(const vs_scorer *scorer, double rank, vs_norm_bounds norm);
+int vs_scorer_prunes(const vs_scorer *scorer, double rank, double row_sumsq);
 
 #endif

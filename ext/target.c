@@ -77,41 +77,34 @@ static int target_finish(sqlite3_stmt *stmt, sqlite3 *db, const char *who, int r
     return rc;
 }
 
-/* What PRAGMA table_list says of one table. */
-typedef struct target_entry {
-    int found;
-    int without_rowid;
-    char kind; /* 't'able, 'v'iew, 'V'irtual, 's'hadow */
-} target_entry;
+typedef enum target_kind { TARGET_ABSENT, TARGET_TABLE, TARGET_VIEW, TARGET_VIRTUAL } target_kind;
 
+/*
+ * What `table` is in one schema. Read from sqlite_schema: PRAGMA table_list would compile every
+ * view to count its columns, and a view over a search leads back here.
+ */
 static int target_look_up(vs_target *target, const char *who, const char *schema, const char *table,
-                          target_entry *out, vs_err *err)
+                          target_kind *out, vs_err *err)
 {
     sqlite3_stmt *stmt;
-    memset(out, 0, sizeof *out);
+    *out = TARGET_ABSENT;
     int rc = target_prepare_pragma(
-        target->db, who, sqlite3_mprintf("PRAGMA \"%w\".table_list(\"%w\")", schema, table), &stmt,
-        err);
+        target->db, who,
+        sqlite3_mprintf("SELECT name, type = 'view', rootpage FROM \"%w\".sqlite_schema "
+                        "WHERE type IN ('table', 'view') AND name = %Q COLLATE NOCASE",
+                        schema, table),
+        &stmt, err);
     if (rc != SQLITE_OK) {
         return rc;
     }
-    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) { /* schema, name, type, ncol, wr, strict */
-        const char *row_schema = (const char *)sqlite3_column_text(stmt, 0);
-        const char *type = (const char *)sqlite3_column_text(stmt, 2);
-        if (row_schema == NULL || type == NULL) {
-            rc = SQLITE_NOMEM;
-            break;
-        }
-        if (sqlite3_stricmp(row_schema, schema) != 0) {
-            continue;
-        }
-        out->found = 1;
-        out->without_rowid = sqlite3_column_int(stmt, 4);
-        out->kind = strcmp(type, "virtual") == 0 ? 'V' : type[0];
+    rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW) {
         rc = SQLITE_OK;
         sqlite3_free(target->table);
-        target->table = target_copy_text(stmt, 1, &rc);
-        break;
+        target->table = target_copy_text(stmt, 0, &rc);
+        *out = sqlite3_column_int(stmt, 1)          ? TARGET_VIEW
+               : sqlite3_column_int64(stmt, 2) == 0 ? TARGET_VIRTUAL
+                                                    : TARGET_TABLE;
     }
     return target_finish(stmt, target->db, who, rc, err);
 }
@@ -156,27 +149,27 @@ static int target_list_schemas(sqlite3 *db, const char *who, char ***out, size_t
     return target_finish(stmt, db, who, rc, err);
 }
 
-/* Sets schema, table and *entry for "table" or "schema.table". */
+/* Sets schema, table and *kind for "table" or "schema.table". */
 static int target_find_table(vs_target *target, const char *who, const char *name,
-                             target_entry *entry, vs_err *err)
+                             target_kind *kind, vs_err *err)
 {
     char **schemas;
     size_t count;
     int rc = target_list_schemas(target->db, who, &schemas, &count, err);
-    for (size_t i = 0; rc == SQLITE_OK && i < count && !entry->found;
+    for (size_t i = 0; rc == SQLITE_OK && i < count && *kind == TARGET_ABSENT;
          i++) { /* the whole text as a table's name */
-        rc = target_look_up(target, who, schemas[i], name, entry, err);
-        if (entry->found) {
+        rc = target_look_up(target, who, schemas[i], name, kind, err);
+        if (*kind != TARGET_ABSENT) {
             target->schema = schemas[i];
             schemas[i] = NULL;
         }
     }
-    for (size_t i = 0; rc == SQLITE_OK && i < count && !entry->found;
+    for (size_t i = 0; rc == SQLITE_OK && i < count && *kind == TARGET_ABSENT;
          i++) { /* a schema's name, a dot, a table's name */
         size_t n = strlen(schemas[i]);
         if (sqlite3_strnicmp(name, schemas[i], (int)n) == 0 && name[n] == '.') {
-            rc = target_look_up(target, who, schemas[i], name + n + 1, entry, err);
-            if (entry->found) {
+            rc = target_look_up(target, who, schemas[i], name + n + 1, kind, err);
+            if (*kind != TARGET_ABSENT) {
                 target->schema = schemas[i];
                 schemas[i] = NULL;
             }
@@ -186,26 +179,28 @@ static int target_find_table(vs_target *target, const char *who, const char *nam
         sqlite3_free(schemas[i]);
     }
     sqlite3_free(schemas);
-    if (rc == SQLITE_OK && !entry->found) {
+    if (rc == SQLITE_OK && *kind == TARGET_ABSENT) {
         rc = vs_error(err, SQLITE_ERROR, "%s: no such table: %s", who, name);
     }
     return rc;
 }
 
-/* Which of the three names of the rowid no column has taken: bits 0 to 2 of taken. */
-static const char *target_rowid_name(unsigned taken)
-{
-    return !(taken & 1) ? "rowid" : !(taken & 2) ? "_rowid_" : !(taken & 4) ? "oid" : NULL;
-}
+static const char *const target_rowid_names[] = {"rowid", "_rowid_", "oid"};
+#define TARGET_ROWID_NAMES 3
+#define TARGET_ROWID_NAMES_ALL 7U /* as bits */
 
-/* Checks the column and finds the SQL of the id. */
-static int target_find_columns(vs_target *target, const char *who, const char *column,
-                               const target_entry *entry, vs_err *err)
+/* What the columns of a table say. */
+typedef struct target_columns {
+    unsigned taken;  /* names of the rowid that are columns: bits 0 to 2 */
+    int key_columns; /* of the primary key */
+    char *key;       /* owned: its first column, quoted; NULL: none */
+    int is_integer;  /* that column is INTEGER or INT */
+} target_columns;
+
+static int target_read_columns(vs_target *target, const char *who, const char *column,
+                               target_columns *out, vs_err *err)
 {
     sqlite3_stmt *stmt;
-    unsigned taken = 0;
-    int key_columns = 0;
-    char *key = NULL;
     int rc = target_prepare_pragma(
         target->db, who,
         sqlite3_mprintf("PRAGMA \"%w\".table_xinfo(\"%w\")", target->schema, target->table), &stmt,
@@ -213,68 +208,74 @@ static int target_find_columns(vs_target *target, const char *who, const char *c
     if (rc != SQLITE_OK) {
         return rc;
     }
-    while ((rc = sqlite3_step(stmt)) ==
-           SQLITE_ROW) { /* cid, name, type, notnull, dflt_value, pk, hidden */
+    while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        /* cid, name, type, notnull, dflt_value, pk, hidden */
         const char *name = (const char *)sqlite3_column_text(stmt, 1);
         const char *type = (const char *)sqlite3_column_text(stmt, 2);
-        int is_key = sqlite3_column_int(stmt, 5) != 0;
         if (name == NULL || type == NULL) {
             rc = SQLITE_NOMEM;
             break;
         }
         rc = SQLITE_OK;
-        if (sqlite3_stricmp(name, column) == 0) {
-            sqlite3_free(target->column);
+        if (sqlite3_stricmp(name, column) == 0 && target->column == NULL) {
             target->column = target_copy_text(stmt, 1, &rc);
         }
-        taken |= (sqlite3_stricmp(name, "rowid") == 0 ? 1U : 0U) |
-                 (sqlite3_stricmp(name, "_rowid_") == 0 ? 2U : 0U) |
-                 (sqlite3_stricmp(name, "oid") == 0 ? 4U : 0U);
-        key_columns += is_key;
-        if (is_key && key == NULL &&
-            (sqlite3_stricmp(type, "INTEGER") == 0 ||
-             (entry->without_rowid && sqlite3_stricmp(type, "INT") == 0))) {
-            key = sqlite3_mprintf("\"%w\"", name);
-            rc = key == NULL ? SQLITE_NOMEM : rc;
+        for (unsigned i = 0; i < TARGET_ROWID_NAMES; i++) {
+            out->taken |= sqlite3_stricmp(name, target_rowid_names[i]) == 0 ? 1U << i : 0U;
         }
-        if (rc != SQLITE_OK) {
-            break;
+        if (sqlite3_column_int(stmt, 5) != 0 && out->key_columns++ == 0) {
+            out->is_integer =
+                sqlite3_stricmp(type, "INTEGER") == 0 || sqlite3_stricmp(type, "INT") == 0;
+            out->key = sqlite3_mprintf("\"%w\"", name);
+            rc = out->key == NULL ? SQLITE_NOMEM : rc;
         }
     }
-    rc = target_finish(stmt, target->db, who, rc, err);
+    return target_finish(stmt, target->db, who, rc, err);
+}
+
+/* The name of the rowid that no column has taken and that the table answers to; NULL in a WITHOUT
+ * ROWID table. */
+static const char *target_rowid_name(const vs_target *target, unsigned taken)
+{
+    for (unsigned i = 0; i < TARGET_ROWID_NAMES; i++) {
+        if ((taken & (1U << i)) == 0) {
+            int rc =
+                sqlite3_table_column_metadata(target->db, target->schema, target->table,
+                                              target_rowid_names[i], NULL, NULL, NULL, NULL, NULL);
+            return rc == SQLITE_OK ? target_rowid_names[i] : NULL;
+        }
+    }
+    return NULL;
+}
+
+/* Checks the column and finds the SQL of the id. */
+static int target_find_columns(vs_target *target, const char *who, const char *column, vs_err *err)
+{
+    target_columns columns;
+    memset(&columns, 0, sizeof columns);
+    int rc = target_read_columns(target, who, column, &columns, err);
     if (rc == SQLITE_OK && target->column == NULL) {
         rc = vs_error(err, SQLITE_ERROR, "%s: table %s has no column %s", who, target->table,
                       column);
     }
-    if (rc == SQLITE_OK && entry->without_rowid) {
-        if (key == NULL || key_columns != 1) {
-            rc = vs_error(
-                err, SQLITE_ERROR,
-                "%s: table %s is WITHOUT ROWID and its primary key is not a single INTEGER column",
-                who, target->table);
-        } else {
-            target->id_sql = key;
-            key = NULL;
-        }
-    } else if (rc == SQLITE_OK) {
-        const char *rowid = target_rowid_name(taken);
-        if (rowid ==
-            NULL) { /* all three are columns: only an INTEGER PRIMARY KEY is still the rowid */
-            if (key_columns == 1 && key != NULL) {
-                target->id_sql = key;
-                key = NULL;
-            } else {
-                rc = vs_error(
-                    err, SQLITE_ERROR,
-                    "%s: table %s hides its rowid behind columns named rowid, _rowid_ and oid", who,
-                    target->table);
-            }
-        } else {
+    if (rc == SQLITE_OK) {
+        const char *rowid = target_rowid_name(target, columns.taken);
+        if (rowid != NULL) {
             target->id_sql = sqlite3_mprintf("%s", rowid);
             rc = target->id_sql == NULL ? SQLITE_NOMEM : SQLITE_OK;
+        } else if (columns.key_columns == 1 && columns.is_integer) {
+            target->id_sql = columns.key;
+            columns.key = NULL;
+        } else {
+            rc = vs_error(err, SQLITE_ERROR,
+                          "%s: table %s %s and its primary key is not a single INTEGER column", who,
+                          target->table,
+                          columns.taken == TARGET_ROWID_NAMES_ALL
+                              ? "hides its rowid behind columns named rowid, _rowid_ and oid"
+                              : "is WITHOUT ROWID");
         }
     }
-    sqlite3_free(key);
+    sqlite3_free(columns.key);
     return rc;
 }
 
@@ -462,7 +463,7 @@ static int target_find_indexes(vs_target *target, const char *who, vsk_type type
 int vs_target_find(sqlite3 *db, const char *who, const char *table, const char *column,
                    vsk_type type, vs_target *out, vs_err *err)
 {
-    target_entry entry = {0, 0, 0};
+    target_kind kind = TARGET_ABSENT;
     int rc = SQLITE_OK;
     memset(out, 0, sizeof *out);
     out->db = db;
@@ -471,17 +472,17 @@ int vs_target_find(sqlite3 *db, const char *who, const char *table, const char *
                         "%s: names have at most %d bytes, found table %.40s... and column %.40s...",
                         who, VS_NAME_BYTES_MAX, table, column);
     }
-    rc = target_find_table(out, who, table, &entry, err);
-    if (rc == SQLITE_OK && entry.kind == 'v') {
+    rc = target_find_table(out, who, table, &kind, err);
+    if (rc == SQLITE_OK && kind == TARGET_VIEW) {
         rc = vs_error(err, SQLITE_ERROR,
                       "%s: %s is a view, which has no rowids; name its base table", who, table);
     }
-    if (rc == SQLITE_OK && entry.kind == 'V') {
+    if (rc == SQLITE_OK && kind == TARGET_VIRTUAL) {
         rc = vs_error(err, SQLITE_ERROR, "%s: %s is a virtual table; an ordinary table is needed",
                       who, table);
     }
     if (rc == SQLITE_OK) {
-        rc = target_find_columns(out, who, column, &entry, err);
+        rc = target_find_columns(out, who, column, err);
     }
     if (rc == SQLITE_OK) {
         out->label = sqlite3_mprintf("%s.%s", table, out->column);

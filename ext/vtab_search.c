@@ -423,12 +423,17 @@ static int search_start(search_cursor *cursor, int number, const char *words, in
         return rc;
     }
     cursor->wanted = wanted.rows;
-    if (wanted.rows == INT64_MAX && vs_args_is_writing(cursor->conn->db)) {
-        return search_fetch_all(cursor, err);
+    int is_stream = wanted.rows == INT64_MAX;
+    if (vs_args_is_writing(cursor->conn->db)) {
+        if (is_stream) {
+            return search_fetch_all(cursor, err);
+        }
+        cursor->batch = (size_t)wanted.rows;
+    } else if (!is_stream) {
+        cursor->batch = SEARCH_BATCH_MAX;
+    } else {
+        cursor->batch = wanted.hint > 0 ? (size_t)wanted.hint : VS_PLAN_K_DEFAULT;
     }
-    cursor->batch = wanted.rows != INT64_MAX ? SEARCH_BATCH_MAX
-                    : wanted.hint > 0        ? (size_t)wanted.hint
-                                             : VS_PLAN_K_DEFAULT;
     return search_fetch(cursor, err);
 }
 

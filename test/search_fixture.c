@@ -1,12 +1,16 @@
 /*
  * search_fixture.c - see search_fixture.h.
  *
- * Calls: SQLite, oracle.c to decode elements.  Called by: tests of searching.  Threads: any, one connection each.
+ * Calls: SQLite, oracle.c to decode elements.  Called by: tests of searching.  Threads: any, one
+ * connection each.
  */
+#define _POSIX_C_SOURCE 200809L
+
 #include "search_fixture.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "oracle.h"
 
@@ -51,7 +55,9 @@ void fixture_vector(uint64_t *random, fixture_spread spread, vsk_type type, size
             value = (double)(vs_test_random(random) % 5) - 2.0;
         }
         if (type == VSK_I8) {
-            bytes[i] = (unsigned char)(spread == FIXTURE_WHOLE ? (int)value : (int)(vs_test_random(random) % 256));
+            bytes[i] =
+                (unsigned char)(spread == FIXTURE_WHOLE ? (int)value
+                                                        : (int)(vs_test_random(random) % 256));
         } else if (type == VSK_F32) {
             float f32 = (float)value;
             memcpy(bytes + 4 * i, &f32, sizeof f32);
@@ -62,7 +68,8 @@ void fixture_vector(uint64_t *random, fixture_spread spread, vsk_type type, size
     }
     for (size_t i = 0; type == VSK_BIT && i < dim / 8; i++) {
         uint64_t bits = vs_test_random(random);
-        bytes[i] = (unsigned char)(spread == FIXTURE_WHOLE ? bits & (bits >> 8) & (bits >> 16) : bits);
+        bytes[i] =
+            (unsigned char)(spread == FIXTURE_WHOLE ? bits & (bits >> 8) & (bits >> 16) : bits);
     }
 }
 
@@ -71,7 +78,9 @@ char *fixture_json(vsk_type type, const void *vector, size_t dim)
     sqlite3_str *text = sqlite3_str_new(NULL);
     for (size_t i = 0; i < dim; i++) {
         char number[40];
-        snprintf(number, sizeof number, "%.9g", oracle_element(type, vector, i)); /* sqlite3_str_appendf rounds to 15 digits by default */
+        snprintf(number, sizeof number, "%.9g",
+                 oracle_element(type, vector,
+                                i)); /* sqlite3_str_appendf rounds to 15 digits by default */
         sqlite3_str_appendf(text, "%s%s", i == 0 ? "[" : ",", number);
     }
     sqlite3_str_appendall(text, "]");
@@ -200,7 +209,8 @@ char *fixture_plan(sqlite3 *db, const char *sql)
         fail_msg("%s: %s", explain, sqlite3_errmsg(db));
     }
     while (sqlite3_step(stmt) == SQLITE_ROW) {
-        sqlite3_str_appendf(text, "%s%s", sqlite3_str_length(text) > 0 ? "; " : "", sqlite3_column_text(stmt, 3));
+        sqlite3_str_appendf(text, "%s%s", sqlite3_str_length(text) > 0 ? "; " : "",
+                            sqlite3_column_text(stmt, 3));
     }
     sqlite3_finalize(stmt);
     sqlite3_free(explain);
@@ -218,7 +228,8 @@ void fixture_plan_has(sqlite3 *db, const char *sql, const char *words)
 
 void fixture_nothing_is_open(sqlite3 *db)
 {
-    for (sqlite3_stmt *stmt = sqlite3_next_stmt(db, NULL); stmt != NULL; stmt = sqlite3_next_stmt(db, stmt)) {
+    for (sqlite3_stmt *stmt = sqlite3_next_stmt(db, NULL); stmt != NULL;
+         stmt = sqlite3_next_stmt(db, stmt)) {
         if (sqlite3_stmt_busy(stmt)) {
             fail_msg("still open: %s", sqlite3_sql(stmt));
         }
@@ -227,7 +238,8 @@ void fixture_nothing_is_open(sqlite3 *db)
 
 void fixture_is_usable(sqlite3 *db)
 {
-    vs_test_run(db, "DROP TABLE IF EXISTS temp.usable; CREATE TEMP TABLE usable(v); INSERT INTO usable VALUES ('[1,2]'), ('[3,4]')");
+    vs_test_run(db, "DROP TABLE IF EXISTS temp.usable; CREATE TEMP TABLE usable(v); INSERT INTO "
+                    "usable VALUES ('[1,2]'), ('[3,4]')");
     vs_test_gives(db, "SELECT id, rank FROM vec_search('temp.usable', 'v', '[3,3]', 1)", "2|1");
     vs_test_run(db, "DROP TABLE temp.usable");
 }
@@ -254,16 +266,25 @@ sqlite3 *fixture_open_careful(void)
                     {SQLITE_DBCONFIG_DQS_DDL, 0},
                     {SQLITE_DBCONFIG_ENABLE_FKEY, 1}};
     for (size_t i = 0; i < VS_TEST_COUNT(settings); i++) {
-        assert_int_equal(sqlite3_db_config(db, settings[i].option, settings[i].on, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_db_config(db, settings[i].option, settings[i].on, NULL),
+                         SQLITE_OK);
     }
     return db;
+}
+
+const char *fixture_path(const char *name)
+{
+    static char path[200];
+    sqlite3_snprintf((int)sizeof path, path, "build/test/%s-%ld", name, (long)getpid());
+    return path;
 }
 
 sqlite3_value *fixture_value(sqlite3 *db, const char *expression)
 {
     sqlite3_stmt *stmt = NULL;
     char *sql = sqlite3_mprintf("SELECT %s", expression);
-    if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK || sqlite3_step(stmt) != SQLITE_ROW) {
+    if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK ||
+        sqlite3_step(stmt) != SQLITE_ROW) {
         fail_msg("%s: %s", sql, sqlite3_errmsg(db));
     }
     sqlite3_value *value = sqlite3_value_dup(sqlite3_column_value(stmt, 0));

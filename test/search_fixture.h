@@ -1,8 +1,9 @@
 /*
  * search_fixture.h - tables to search, a reference to compare with, and questions to a connection.
  *
- * The reference is written from the text of kernels/vsk.h ("canonical arithmetic") and of ext/distance.h, without a line shared
- * with them: its distances are equal to the last bit, not merely near.
+ * The reference is written from the text of kernels/vsk.h ("canonical arithmetic") and of
+ * ext/distance.h, without a line shared with them: its distances are equal to the last bit, not
+ * merely near.
  */
 #ifndef SEARCH_FIXTURE_H
 #define SEARCH_FIXTURE_H
@@ -32,12 +33,18 @@ char *fixture_json(vsk_type type, const void *vector, size_t dim);
 /* Canonical norm of values[dim]. */
 double fixture_norm(const double *values, size_t dim);
 
-/* Canonical distance. 1, or 0 when there is none (a zero vector under cosine). bits: values are 0 and 1. */
+/*
+ * Canonical distance. 1, or 0 when there is none (a zero vector under cosine). bits: values are 0
+ * and 1.
+ */
 int fixture_distance(vs_metric metric, const double *a, const double *b, size_t dim, double *out);
 
 /* ---- tables ---- */
 
-/* `table`(id INTEGER PRIMARY KEY, v, tag INTEGER) with rows 1 .. count: float32 vectors, tag = id % 10. */
+/*
+ * `table`(id INTEGER PRIMARY KEY, v, tag INTEGER) with rows 1 .. count: float32 vectors, tag = id %
+ * 10.
+ */
 void fixture_fill(sqlite3 *db, const char *table, int count, int dim, fixture_spread spread);
 
 /* The same with v = [id, 1], so that the distance to '[0,1]' is the id. */
@@ -57,11 +64,21 @@ void fixture_nothing_is_open(sqlite3 *db);
 /* The connection works: it searches, writes and commits. */
 void fixture_is_usable(sqlite3 *db);
 
-/* Runs one statement to its end, without looking at rows. Returns the result code; the extended one where SQLite gives it. */
+/*
+ * Runs one statement to its end, without looking at rows. Returns the result code; the extended one
+ * where SQLite gives it.
+ */
 int fixture_step_all(sqlite3 *db, const char *sql);
 
-/* An open in-memory connection as careful hosts set it up: DEFENSIVE, trusted_schema off, no double-quoted strings, foreign keys. */
+/*
+ * An open in-memory connection as careful hosts set it up: DEFENSIVE, trusted_schema off, no
+ * double-quoted strings, foreign keys.
+ */
 sqlite3 *fixture_open_careful(void);
+
+/* A path below build/ for a file of this process alone: tests of several builds run side by side.
+ * Good until the next call. */
+const char *fixture_path(const char *name);
 
 /* A value of the SQL expression, owned by the caller (sqlite3_value_free). */
 sqlite3_value *fixture_value(sqlite3 *db, const char *expression);

@@ -1,8 +1,10 @@
 /*
- * test_search_reference.c - random tables, indexes and queries: vec_search and vec_search_batch against a plain reference.
+ * test_search_reference.c - random tables, indexes and queries: vec_search and vec_search_batch
+ * against a plain reference.
  *
- * A case makes one random table, reads it back by plain SQL into doubles, and asks many random questions in every form of searching.
- * Distances must be equal to the last bit and the order that of (distance, id). Cases are numbered; each depends on its number alone.
+ * A case makes one random table, reads it back by plain SQL into doubles, and asks many random
+ * questions in every form of searching. Distances must be equal to the last bit and the order that
+ * of (distance, id). Cases are numbered; each depends on its number alone.
  *
  * Environment:
  *   VS_DIFF_SECONDS  time for new cases (default 8; the CPU levels take 1 more each)
@@ -51,17 +53,17 @@ typedef struct diff_case {
     int has_bad;
     int has_norm_index; /* then a bad row may be pruned before anyone sees it */
     const char *norm_index, *plain_index, *partial_index; /* names, or NULL */
-    diff_row *rows;     /* owned */
+    diff_row *rows;                                       /* owned */
     size_t row_count;
 } diff_case;
 
 /* One question. */
 typedef struct diff_query {
     vs_metric metric;
-    void *vector;   /* owned */
-    double *values; /* owned */
-    char *json;     /* owned: the vector as text, or NULL: passed as a BLOB */
-    char *options;  /* owned: JSON */
+    void *vector;     /* owned */
+    double *values;   /* owned */
+    char *json;       /* owned: the vector as text, or NULL: passed as a BLOB */
+    char *options;    /* owned: JSON */
     double norm_band; /* negative: none */
     int is_partial;   /* only rows with tag = 1 */
     diff_hit *hits;   /* owned: all rows that can be in the answer, in order */
@@ -89,44 +91,56 @@ static void diff_run(diff_case *c, char *sql)
 
 /* ---- the table ---- */
 
-static const char *const diff_constructors[VSK_TYPE_COUNT] = {"vec_f32", "vec_f16", "vec_bf16", "vec_int8", "vec_bit"};
+static const char *const diff_constructors[VSK_TYPE_COUNT] = {"vec_f32", "vec_f16", "vec_bf16",
+                                                              "vec_int8", "vec_bit"};
 
 /* The norm of column v as an expression of an index on a column of this type. */
 static char *diff_norm_sql(const diff_case *c)
 {
-    return c->type == VSK_F32 ? sqlite3_mprintf("vec_norm(v)") : sqlite3_mprintf("vec_norm(%s(v))", diff_constructors[c->type]);
+    return c->type == VSK_F32 ? sqlite3_mprintf("vec_norm(v)")
+                              : sqlite3_mprintf("vec_norm(%s(v))", diff_constructors[c->type]);
 }
 
 static void diff_make_table(diff_case *c)
 {
-    static const char *const names[] = {"t", "docs table", "semi;colon", "it''s", "a.b", "\"quoted\"\"\""};
+    static const char *const names[] = {"t",     "docs table", "semi;colon",
+                                        "it''s", "a.b",        "\"quoted\"\"\""};
     static const char *const plain[] = {"t", "docs table", "semi;colon", "it's", "a.b", "quoted\""};
     static const char *const schemas[] = {"main", "temp", "aux"};
-    static const char *const generated[] = {"", "", ", n REAL AS (%s) VIRTUAL", ", n AS (%s) STORED", ", \"n\" INT GENERATED ALWAYS AS ( %s )"};
+    static const char *const generated[] = {"", "", ", n REAL AS (%s) VIRTUAL",
+                                            ", n AS (%s) STORED",
+                                            ", \"n\" INT GENERATED ALWAYS AS ( %s )"};
     size_t name = diff_below(c, VS_TEST_COUNT(names));
     const char *schema = schemas[diff_below(c, 3)];
-    int kind = (int)diff_below(c, 4); /* rowid, INTEGER PRIMARY KEY, WITHOUT ROWID, UNIQUE beside rowid */
+    int kind =
+        (int)diff_below(c, 4); /* rowid, INTEGER PRIMARY KEY, WITHOUT ROWID, UNIQUE beside rowid */
     char *norm = diff_norm_sql(c);
-    char *extra = sqlite3_mprintf(c->type == VSK_BIT ? "" : generated[diff_below(c, VS_TEST_COUNT(generated))], norm);
+    char *extra = sqlite3_mprintf(
+        c->type == VSK_BIT ? "" : generated[diff_below(c, VS_TEST_COUNT(generated))], norm);
     const char *quote = names[name][0] == '"' ? "" : "\"";
 
-    c->sql_name = name == 3 ? sqlite3_mprintf("%s.\"it's\"", schema) : sqlite3_mprintf("%s.%s%s%s", schema, quote, names[name], quote);
-    c->argument = diff_chance(c, 50) ? sqlite3_mprintf("%s", plain[name]) : sqlite3_mprintf("%s.%s", schema, plain[name]);
+    c->sql_name = name == 3 ? sqlite3_mprintf("%s.\"it's\"", schema)
+                            : sqlite3_mprintf("%s.%s%s%s", schema, quote, names[name], quote);
+    c->argument = diff_chance(c, 50) ? sqlite3_mprintf("%s", plain[name])
+                                     : sqlite3_mprintf("%s.%s", schema, plain[name]);
     c->key = kind == 0 ? "rowid" : kind == 3 ? "_rowid_" : "id";
-    diff_run(c, sqlite3_mprintf("CREATE TABLE %s(%s v, tag INTEGER, created INTEGER%s)%s", c->sql_name,
-                                kind == 0   ? ""
-                                : kind == 3 ? "rowid TEXT,"
-                                            : "id INTEGER PRIMARY KEY,",
-                                extra, kind == 2 ? " WITHOUT ROWID" : ""));
+    diff_run(c,
+             sqlite3_mprintf("CREATE TABLE %s(%s v, tag INTEGER, created INTEGER%s)%s", c->sql_name,
+                             kind == 0   ? ""
+                             : kind == 3 ? "rowid TEXT,"
+                                         : "id INTEGER PRIMARY KEY,",
+                             extra, kind == 2 ? " WITHOUT ROWID" : ""));
     if (c->type != VSK_BIT) {
-        static const char *const shapes[] = {"", "(%s)", "(%s DESC)", "(%s, v)", "(%s, created, v)"};
+        static const char *const shapes[] = {"", "(%s)", "(%s DESC)", "(%s, v)",
+                                             "(%s, created, v)"};
         char *leading = strlen(extra) > 0 ? sqlite3_mprintf("n") : sqlite3_mprintf("%s", norm);
         size_t shape = diff_below(c, VS_TEST_COUNT(shapes));
         char *table = strchr(c->sql_name, '.') + 1;
         if (shape > 0) {
             char *list = sqlite3_mprintf(shapes[shape], leading);
             int is_partial = diff_chance(c, 20);
-            diff_run(c, sqlite3_mprintf("CREATE INDEX %s.by_norm ON %s%s%s", schema, table, list, is_partial ? " WHERE (tag=1)" : ""));
+            diff_run(c, sqlite3_mprintf("CREATE INDEX %s.by_norm ON %s%s%s", schema, table, list,
+                                        is_partial ? " WHERE (tag=1)" : ""));
             sqlite3_free(list);
             c->has_norm_index = 1;
             c->norm_index = is_partial ? NULL : "by_norm";
@@ -135,11 +149,14 @@ static void diff_make_table(diff_case *c)
         sqlite3_free(leading);
     }
     if (c->partial_index == NULL && diff_chance(c, 50)) {
-        diff_run(c, sqlite3_mprintf("CREATE INDEX %s.\"by tag\" ON %s(created) WHERE /* ) */ tag = 1 -- )", schema, strchr(c->sql_name, '.') + 1));
+        diff_run(c, sqlite3_mprintf(
+                        "CREATE INDEX %s.\"by tag\" ON %s(created) WHERE /* ) */ tag = 1 -- )",
+                        schema, strchr(c->sql_name, '.') + 1));
         c->partial_index = "by tag";
     }
     if (diff_chance(c, 30)) {
-        diff_run(c, sqlite3_mprintf("CREATE INDEX %s.both ON %s(tag, created)", schema, strchr(c->sql_name, '.') + 1));
+        diff_run(c, sqlite3_mprintf("CREATE INDEX %s.both ON %s(tag, created)", schema,
+                                    strchr(c->sql_name, '.') + 1));
         c->plain_index = "both";
     }
     sqlite3_free(extra);
@@ -161,7 +178,8 @@ static int64_t diff_new_id(diff_case *c, int mode, int64_t i)
 }
 
 /* Binds a vector for the table: as BLOB, as JSON text, none, or one of another dimension. */
-static void diff_bind_vector(diff_case *c, sqlite3_stmt *stmt, int parameter, unsigned char *previous)
+static void diff_bind_vector(diff_case *c, sqlite3_stmt *stmt, int parameter,
+                             unsigned char *previous)
 {
     size_t bytes = vsk_bytes(c->type, c->dim);
     unsigned char *vector = malloc(vsk_bytes(c->type, c->dim + 8));
@@ -180,7 +198,8 @@ static void diff_bind_vector(diff_case *c, sqlite3_stmt *stmt, int parameter, un
         sqlite3_bind_text(stmt, parameter, json, -1, sqlite3_free);
     } else if (what == 94 && c->has_bad) {
         memset(vector, 0, vsk_bytes(c->type, c->dim + 8));
-        sqlite3_bind_blob(stmt, parameter, vector, (int)vsk_bytes(c->type, c->dim + 8), SQLITE_TRANSIENT);
+        sqlite3_bind_blob(stmt, parameter, vector, (int)vsk_bytes(c->type, c->dim + 8),
+                          SQLITE_TRANSIENT);
     } else {
         sqlite3_bind_blob(stmt, parameter, vector, (int)bytes, SQLITE_TRANSIENT);
     }
@@ -193,7 +212,9 @@ static void diff_insert(diff_case *c, size_t count)
     sqlite3_stmt *stmt = NULL;
     int mode = (int)diff_below(c, 4);
     unsigned char *previous = calloc(1, vsk_bytes(c->type, c->dim));
-    char *sql = sqlite3_mprintf("INSERT OR REPLACE INTO %s(%s, v, tag, created) VALUES (?1, ?2, ?3, ?4)", c->sql_name, c->key);
+    char *sql =
+        sqlite3_mprintf("INSERT OR REPLACE INTO %s(%s, v, tag, created) VALUES (?1, ?2, ?3, ?4)",
+                        c->sql_name, c->key);
     assert_int_equal(sqlite3_prepare_v2(c->db, sql, -1, &stmt, NULL), SQLITE_OK);
     for (size_t i = 0; i < count; i++) {
         sqlite3_bind_int64(stmt, 1, diff_new_id(c, mode, (int64_t)i));
@@ -210,18 +231,24 @@ static void diff_insert(diff_case *c, size_t count)
     free(previous);
 }
 
-/* Transactions that commit, stay open, and are undone: the reference is read afterwards in every case. */
+/*
+ * Transactions that commit, stay open, and are undone: the reference is read afterwards in every
+ * case.
+ */
 static void diff_change(diff_case *c)
 {
-    static const char *const steps[] = {"DELETE FROM %s WHERE created %% 7 = 3", "UPDATE %s SET v = NULL WHERE created %% 11 = 4",
+    static const char *const steps[] = {"DELETE FROM %s WHERE created %% 7 = 3",
+                                        "UPDATE %s SET v = NULL WHERE created %% 11 = 4",
                                         "UPDATE %s SET tag = 1 - tag WHERE created %% 3 = 0",
-                                        "UPDATE %s SET v = (SELECT b.v FROM %s AS b ORDER BY b.created, b.%s LIMIT 1) WHERE created %% 13 = 5"};
+                                        ("UPDATE %s SET v = (SELECT b.v FROM %s AS b ORDER BY "
+                                         "b.created, b.%s LIMIT 1) WHERE created %% 13 = 5")};
     static const char *const ends[] = {"COMMIT", "ROLLBACK", "ROLLBACK TO s", "RELEASE s", NULL};
     if (sqlite3_get_autocommit(c->db)) {
         diff_run(c, sqlite3_mprintf("BEGIN"));
     }
     diff_run(c, sqlite3_mprintf("SAVEPOINT s"));
-    diff_run(c, sqlite3_mprintf(steps[diff_below(c, VS_TEST_COUNT(steps))], c->sql_name, c->sql_name, c->key));
+    diff_run(c, sqlite3_mprintf(steps[diff_below(c, VS_TEST_COUNT(steps))], c->sql_name,
+                                c->sql_name, c->key));
     diff_insert(c, diff_below(c, 20));
     const char *end = ends[diff_below(c, VS_TEST_COUNT(ends))];
     if (end != NULL) {
@@ -319,7 +346,8 @@ static void diff_answer(const diff_case *c, diff_query *q)
         const diff_row *row = &c->rows[i];
         diff_hit hit = {0.0, row->id, row->tag};
         if (row->values == NULL || (q->is_partial && row->tag != 1) ||
-            (q->norm_band >= 0.0 && (row->norm < (1.0 - q->norm_band) * norm || row->norm > (1.0 + q->norm_band) * norm))) {
+            (q->norm_band >= 0.0 && (row->norm < (1.0 - q->norm_band) * norm ||
+                                     row->norm > (1.0 + q->norm_band) * norm))) {
             continue;
         }
         if (fixture_distance(q->metric, row->values, q->values, c->dim, &hit.distance)) {
@@ -333,26 +361,32 @@ static void diff_answer(const diff_case *c, diff_query *q)
 
 static void diff_make_query(diff_case *c, diff_query *q)
 {
-    static const char *const types[VSK_TYPE_COUNT] = {"float32", "float16", "bfloat16", "int8", "bit"};
-    static const char *const metrics[VS_METRIC_COUNT] = {"l2", "l2sq", "l1", "cosine", "dot", "hamming", "jaccard"};
+    static const char *const types[VSK_TYPE_COUNT] = {"float32", "float16", "bfloat16", "int8",
+                                                      "bit"};
+    static const char *const metrics[VS_METRIC_COUNT] = {"l2",  "l2sq",    "l1",     "cosine",
+                                                         "dot", "hamming", "jaccard"};
     sqlite3_str *options = sqlite3_str_new(NULL);
     const char *index = NULL;
     memset(q, 0, sizeof *q);
-    q->metric = c->type == VSK_BIT ? (vs_metric)(VS_HAMMING + (int)diff_below(c, 2)) : (vs_metric)diff_below(c, VS_HAMMING);
+    q->metric = c->type == VSK_BIT ? (vs_metric)(VS_HAMMING + (int)diff_below(c, 2))
+                                   : (vs_metric)diff_below(c, VS_HAMMING);
     q->vector = calloc(1, vsk_bytes(c->type, c->dim));
     if (diff_chance(c, 95)) {
-        fixture_vector(&c->random, diff_chance(c, 80) ? c->spread : FIXTURE_NORMAL, c->type, c->dim, q->vector);
+        fixture_vector(&c->random, diff_chance(c, 80) ? c->spread : FIXTURE_NORMAL, c->type, c->dim,
+                       q->vector);
     }
     q->values = diff_widen(c->type, q->vector, c->dim);
     q->json = diff_chance(c, 30) ? fixture_json(c->type, q->vector, c->dim) : NULL;
-    q->norm_band = c->type != VSK_BIT && diff_chance(c, 12) ? (double)diff_below(c, 20) / 10.0 : -1.0;
+    q->norm_band =
+        c->type != VSK_BIT && diff_chance(c, 12) ? (double)diff_below(c, 20) / 10.0 : -1.0;
     if (diff_chance(c, 40)) {
         const char *const candidates[] = {c->norm_index, c->plain_index, c->partial_index};
         size_t which = diff_below(c, 3);
         index = candidates[which];
         q->is_partial = which == 2 && index != NULL;
     }
-    sqlite3_str_appendf(options, "{\"metric\":\"%s\",\"type\":\"%s\"", metrics[q->metric], types[c->type]);
+    sqlite3_str_appendf(options, "{\"metric\":\"%s\",\"type\":\"%s\"", metrics[q->metric],
+                        types[c->type]);
     if (index != NULL) {
         sqlite3_str_appendf(options, ",\"index\":\"%s\"", index);
     }
@@ -395,7 +429,8 @@ static sqlite3_stmt *diff_prepare(diff_case *c, const diff_query *q, char *sql)
 }
 
 /* The statement's rows (id, distance) are these, in this order; finalizes it. */
-static void diff_expect(diff_case *c, const diff_query *q, sqlite3_stmt *stmt, const diff_hit *hits, size_t count)
+static void diff_expect(diff_case *c, const diff_query *q, sqlite3_stmt *stmt, const diff_hit *hits,
+                        size_t count)
 {
     size_t row = 0;
     int rc;
@@ -403,15 +438,18 @@ static void diff_expect(diff_case *c, const diff_query *q, sqlite3_stmt *stmt, c
         int64_t id = sqlite3_column_int64(stmt, 0);
         double distance = sqlite3_column_double(stmt, 1);
         if (row >= count || id != hits[row].id || distance != hits[row].distance) {
-            fail_msg("case %ld, options %s, type %d, dim %zu, %zu rows: %s: row %zu is (%lld, %.17g), not (%lld, %.17g) of %zu", c->number,
-                     q->options, (int)c->type, c->dim, c->row_count, sqlite3_sql(stmt), row, (long long)id, distance,
-                     row < count ? (long long)hits[row].id : 0, row < count ? hits[row].distance : (double)NAN, count);
+            fail_msg("case %ld, options %s, type %d, dim %zu, %zu rows: %s: row %zu is (%lld, "
+                     "%.17g), not (%lld, %.17g) of %zu",
+                     c->number, q->options, (int)c->type, c->dim, c->row_count, sqlite3_sql(stmt),
+                     row, (long long)id, distance, row < count ? (long long)hits[row].id : 0,
+                     row < count ? hits[row].distance : (double)NAN, count);
         }
         row++;
     }
     if (rc != SQLITE_DONE || row != count) {
-        fail_msg("case %ld, options %s, type %d, dim %zu, %zu rows: %s: %zu rows, not %zu (%s)", c->number, q->options, (int)c->type, c->dim,
-                 c->row_count, sqlite3_sql(stmt), row, count, rc == SQLITE_DONE ? "done" : sqlite3_errmsg(c->db));
+        fail_msg("case %ld, options %s, type %d, dim %zu, %zu rows: %s: %zu rows, not %zu (%s)",
+                 c->number, q->options, (int)c->type, c->dim, c->row_count, sqlite3_sql(stmt), row,
+                 count, rc == SQLITE_DONE ? "done" : sqlite3_errmsg(c->db));
     }
     sqlite3_finalize(stmt);
 }
@@ -428,13 +466,15 @@ static size_t diff_min(size_t a, size_t b)
 static int diff_some_k(diff_case *c)
 {
     static const int few[] = {0, 1, 2, 5, 10, 63, 64, 65};
-    return diff_chance(c, 70) ? few[diff_below(c, VS_TEST_COUNT(few))] : (int)diff_below(c, c->row_count + 50);
+    return diff_chance(c, 70) ? few[diff_below(c, VS_TEST_COUNT(few))]
+                              : (int)diff_below(c, c->row_count + 50);
 }
 
 static void ask_k(diff_case *c, diff_query *q)
 {
     int k = diff_some_k(c);
-    diff_expect(c, q, diff_prepare(c, q, sqlite3_mprintf("SELECT id, distance FROM " DIFF_K, k)), q->hits, diff_min((size_t)k, q->hit_count));
+    diff_expect(c, q, diff_prepare(c, q, sqlite3_mprintf("SELECT id, distance FROM " DIFF_K, k)),
+                q->hits, diff_min((size_t)k, q->hit_count));
 }
 
 static void ask_stream_with_limit(diff_case *c, diff_query *q)
@@ -442,14 +482,18 @@ static void ask_stream_with_limit(diff_case *c, diff_query *q)
     int limit = diff_some_k(c);
     int offset = diff_chance(c, 50) ? 0 : diff_some_k(c);
     size_t first = diff_min((size_t)offset, q->hit_count);
-    diff_expect(c, q, diff_prepare(c, q, sqlite3_mprintf("SELECT id, distance FROM " DIFF_STREAM " ORDER BY %s LIMIT %d OFFSET %d",
-                                                         diff_chance(c, 50) ? "distance" : "rank", limit, offset)),
-                q->hits + first, diff_min((size_t)limit, q->hit_count - first));
+    diff_expect(
+        c, q,
+        diff_prepare(c, q,
+                     sqlite3_mprintf("SELECT id, distance FROM " DIFF_STREAM
+                                     " ORDER BY %s LIMIT %d OFFSET %d",
+                                     diff_chance(c, 50) ? "distance" : "rank", limit, offset)),
+        q->hits + first, diff_min((size_t)limit, q->hit_count - first));
 }
 
 /* Keeps the hits that `keep` takes, at most `most` of them: owned by the caller. */
-static diff_hit *diff_select(const diff_query *q, int (*keep)(const diff_hit *, const double *), const double *limits, size_t most,
-                             size_t *out_count)
+static diff_hit *diff_select(const diff_query *q, int (*keep)(const diff_hit *, const double *),
+                             const double *limits, size_t most, size_t *out_count)
 {
     diff_hit *kept = malloc((q->hit_count + 1) * sizeof *kept);
     *out_count = 0;
@@ -472,9 +516,12 @@ static void ask_joined_filter(diff_case *c, diff_query *q)
     size_t count;
     size_t limit = (size_t)diff_some_k(c);
     diff_hit *kept = diff_select(q, keep_tag, &tag, limit, &count);
-    diff_expect(c, q, diff_prepare(c, q, sqlite3_mprintf("SELECT s.id, s.distance FROM " DIFF_STREAM " JOIN %s AS d ON d.%s = s.id "
-                                                         "WHERE d.tag = %d ORDER BY s.distance, s.id LIMIT %d",
-                                                         c->sql_name, c->key, (int)tag, (int)limit)),
+    diff_expect(c, q,
+                diff_prepare(c, q,
+                             sqlite3_mprintf("SELECT s.id, s.distance FROM " DIFF_STREAM
+                                             " JOIN %s AS d ON d.%s = s.id "
+                                             "WHERE d.tag = %d ORDER BY s.distance, s.id LIMIT %d",
+                                             c->sql_name, c->key, (int)tag, (int)limit)),
                 kept, count);
     free(kept);
 }
@@ -491,9 +538,13 @@ static void ask_ids_of_a_subquery(diff_case *c, diff_query *q)
     int is_not = diff_chance(c, 30);
     size_t count;
     diff_hit *kept = diff_select(q, is_not ? keep_not_tag : keep_tag, &tag, (size_t)k, &count);
-    diff_expect(c, q, diff_prepare(c, q, sqlite3_mprintf("SELECT s.id, s.distance FROM " DIFF_K " WHERE s.id IN (SELECT %s FROM %s WHERE tag %s %d)",
-                                                         k, c->key, c->sql_name, is_not ? "<>" : "=", (int)tag)),
-                kept, count);
+    diff_expect(
+        c, q,
+        diff_prepare(c, q,
+                     sqlite3_mprintf("SELECT s.id, s.distance FROM " DIFF_K
+                                     " WHERE s.id IN (SELECT %s FROM %s WHERE tag %s %d)",
+                                     k, c->key, c->sql_name, is_not ? "<>" : "=", (int)tag)),
+        kept, count);
     free(kept);
 }
 
@@ -524,8 +575,11 @@ static void ask_ids_of_a_list(diff_case *c, diff_query *q)
     }
     qsort(kept, count, sizeof *kept, diff_compare);
     char *text = sqlite3_str_finish(list);
-    diff_expect(c, q, diff_prepare(c, q, sqlite3_mprintf("SELECT id, distance FROM " DIFF_K " WHERE id IN (%s)", k, text)), kept,
-                diff_min((size_t)k, count));
+    diff_expect(
+        c, q,
+        diff_prepare(
+            c, q, sqlite3_mprintf("SELECT id, distance FROM " DIFF_K " WHERE id IN (%s)", k, text)),
+        kept, diff_min((size_t)k, count));
     sqlite3_free(text);
     free(kept);
 }
@@ -569,10 +623,15 @@ static void ask_distance_range(diff_case *c, diff_query *q)
         limits[2] = limits[3] = 1.0;
         where = sqlite3_mprintf("distance = ?4");
     }
-    int is_stream = diff_chance(c, 50);
+    /* With k, an equality with a parameter is left to SQLite: it asks which of the k nearest ... */
+    int is_stream = form == 3 || diff_chance(c, 50);
     diff_hit *kept = diff_select(q, keep_range, limits, is_stream ? SIZE_MAX : (size_t)k, &count);
-    sqlite3_stmt *stmt = diff_prepare(c, q, is_stream ? sqlite3_mprintf("SELECT id, distance FROM " DIFF_STREAM " WHERE %s ORDER BY distance", where)
-                                                      : sqlite3_mprintf("SELECT id, distance FROM " DIFF_K " WHERE %s", k, where));
+    sqlite3_stmt *stmt = diff_prepare(
+        c, q,
+        is_stream
+            ? sqlite3_mprintf("SELECT id, distance FROM " DIFF_STREAM " WHERE %s ORDER BY distance",
+                              where)
+            : sqlite3_mprintf("SELECT id, distance FROM " DIFF_K " WHERE %s", k, where));
     sqlite3_bind_double(stmt, 4, a);
     sqlite3_bind_double(stmt, 5, b);
     diff_expect(c, q, stmt, kept, count);
@@ -593,9 +652,11 @@ static void ask_or(diff_case *c, diff_query *q)
     size_t count;
     diff_hit *kept = diff_select(q, keep_either_id_or_near, &limit, 7, &count);
     sqlite3_stmt *stmt =
-        diff_prepare(c, q, sqlite3_mprintf("SELECT s.id, s.distance FROM " DIFF_STREAM " WHERE s.distance < ?4 OR s.id IN (SELECT %s FROM %s WHERE "
-                                           "tag = 2) ORDER BY s.distance, s.id LIMIT 7",
-                                           c->key, c->sql_name));
+        diff_prepare(c, q,
+                     sqlite3_mprintf("SELECT s.id, s.distance FROM " DIFF_STREAM
+                                     " WHERE s.distance < ?4 OR s.id IN (SELECT %s FROM %s WHERE "
+                                     "tag = 2) ORDER BY s.distance, s.id LIMIT 7",
+                                     c->key, c->sql_name));
     sqlite3_bind_double(stmt, 4, limit);
     diff_expect(c, q, stmt, kept, count);
     free(kept);
@@ -605,8 +666,11 @@ static void ask_first_ranks(diff_case *c, diff_query *q)
 {
     int n = diff_some_k(c);
     int is_strict = diff_chance(c, 50);
-    diff_expect(c, q, diff_prepare(c, q, sqlite3_mprintf("SELECT id, distance FROM " DIFF_STREAM " WHERE rank %s %d ORDER BY rank",
-                                                         is_strict ? "<" : "<=", n + is_strict)),
+    diff_expect(c, q,
+                diff_prepare(c, q,
+                             sqlite3_mprintf("SELECT id, distance FROM " DIFF_STREAM
+                                             " WHERE rank %s %d ORDER BY rank",
+                                             is_strict ? "<" : "<=", n + is_strict)),
                 q->hits, diff_min((size_t)n, q->hit_count));
 }
 
@@ -617,17 +681,27 @@ static void ask_descending(diff_case *c, diff_query *q)
     for (size_t i = 0; i < n; i++) {
         kept[i] = q->hits[q->hit_count - 1 - i];
     }
-    diff_expect(c, q, diff_prepare(c, q, sqlite3_mprintf("SELECT id, distance FROM " DIFF_STREAM " ORDER BY distance DESC, id DESC LIMIT %d", (int)n)),
+    diff_expect(c, q,
+                diff_prepare(c, q,
+                             sqlite3_mprintf("SELECT id, distance FROM " DIFF_STREAM
+                                             " ORDER BY distance DESC, id DESC LIMIT %d",
+                                             (int)n)),
                 kept, n);
     free(kept);
 }
 
-/* The number of an answer's row is its rank, whatever is asked around it; distances sum up to the last bit in the order of the answer. */
+/*
+ * The number of an answer's row is its rank, whatever is asked around it; distances sum up to the
+ * last bit in the order of the answer.
+ */
 static void ask_ranks_of_known_rows(diff_case *c, diff_query *q)
 {
-    sqlite3_stmt *stmt = diff_prepare(c, q, sqlite3_mprintf("SELECT d.k, s.distance, s.rank FROM (SELECT %s AS k FROM %s WHERE tag = 3 LIMIT 5) AS d "
-                                                            "LEFT JOIN " DIFF_K " ON s.id = d.k ORDER BY d.k",
-                                                            c->key, c->sql_name, 20));
+    sqlite3_stmt *stmt =
+        diff_prepare(c, q,
+                     sqlite3_mprintf("SELECT d.k, s.distance, s.rank FROM (SELECT %s AS k FROM %s "
+                                     "WHERE tag = 3 LIMIT 5) AS d "
+                                     "LEFT JOIN " DIFF_K " ON s.id = d.k ORDER BY d.k",
+                                     c->key, c->sql_name, 20));
     int rc;
     while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         int64_t id = sqlite3_column_int64(stmt, 0);
@@ -637,8 +711,8 @@ static void ask_ranks_of_known_rows(diff_case *c, diff_query *q)
         }
         int64_t rank = at < diff_min(q->hit_count, 20) ? (int64_t)at + 1 : 0;
         if (sqlite3_column_int64(stmt, 2) != rank) {
-            fail_msg("case %ld: %s: row %lld has rank %lld, not %lld", c->number, sqlite3_sql(stmt), (long long)id,
-                     (long long)sqlite3_column_int64(stmt, 2), (long long)rank);
+            fail_msg("case %ld: %s: row %lld has rank %lld, not %lld", c->number, sqlite3_sql(stmt),
+                     (long long)id, (long long)sqlite3_column_int64(stmt, 2), (long long)rank);
         }
     }
     assert_int_equal(rc, SQLITE_DONE);
@@ -652,7 +726,9 @@ static void ask_correlated(diff_case *c, diff_query *q)
     int k = diff_some_k(c);
     sqlite3_stmt *insert = NULL;
     diff_run(c, sqlite3_mprintf("CREATE TEMP TABLE queries(no INTEGER PRIMARY KEY, q)"));
-    assert_int_equal(sqlite3_prepare_v2(c->db, "INSERT INTO temp.queries VALUES (?1, ?2)", -1, &insert, NULL), SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(c->db, "INSERT INTO temp.queries VALUES (?1, ?2)", -1, &insert, NULL),
+        SQLITE_OK);
     for (int i = 0; i < 3; i++) {
         others[i] = *q;
         others[i].vector = calloc(1, vsk_bytes(c->type, c->dim));
@@ -660,16 +736,21 @@ static void ask_correlated(diff_case *c, diff_query *q)
         others[i].values = diff_widen(c->type, others[i].vector, c->dim);
         diff_answer(c, &others[i]);
         sqlite3_bind_int(insert, 1, i);
-        sqlite3_bind_blob(insert, 2, others[i].vector, (int)vsk_bytes(c->type, c->dim), SQLITE_STATIC);
+        sqlite3_bind_blob(insert, 2, others[i].vector, (int)vsk_bytes(c->type, c->dim),
+                          SQLITE_STATIC);
         assert_int_equal(sqlite3_step(insert), SQLITE_DONE);
         sqlite3_reset(insert);
     }
     sqlite3_finalize(insert);
     for (int i = 0; i < 3; i++) {
-        diff_expect(c, q, diff_prepare(c, q, sqlite3_mprintf("SELECT s.id, s.distance FROM temp.queries AS o, vec_search(?2, 'v', o.q, %d, ?3) AS s "
-                                                             "WHERE o.no = %d OR o.no + %d > 1000 ORDER BY s.rank",
-                                                             k, i, k % 900)),
-                    others[i].hits, diff_min((size_t)k, others[i].hit_count));
+        diff_expect(
+            c, q,
+            diff_prepare(c, q,
+                         sqlite3_mprintf("SELECT s.id, s.distance FROM temp.queries AS o, "
+                                         "vec_search(?2, 'v', o.q, %d, ?3) AS s "
+                                         "WHERE o.no = %d OR o.no + %d > 1000 ORDER BY s.rank",
+                                         k, i, k % 900)),
+            others[i].hits, diff_min((size_t)k, others[i].hit_count));
     }
     for (int i = 0; i < 3; i++) {
         free(others[i].vector);
@@ -687,7 +768,8 @@ static void ask_batch(diff_case *c, diff_query *q)
     int k = diff_some_k(c);
     sqlite3_str *json = sqlite3_str_new(NULL);
     unsigned char *blob = malloc(count * bytes);
-    int is_blob = c->type != VSK_F16 && c->type != VSK_BF16 && !diff_has_bad(c, q) && diff_chance(c, 50);
+    int is_blob =
+        c->type != VSK_F16 && c->type != VSK_BF16 && !diff_has_bad(c, q) && diff_chance(c, 50);
     diff_hit *expected = malloc((count * (c->row_count + 1)) * sizeof *expected);
     size_t expected_count = 0;
     for (size_t i = 0; i < count; i++) {
@@ -706,7 +788,11 @@ static void ask_batch(diff_case *c, diff_query *q)
         free(one.hits);
     }
     sqlite3_str_appendall(json, "]");
-    sqlite3_stmt *stmt = diff_prepare(c, q, sqlite3_mprintf("SELECT id, distance FROM vec_search_batch(?2, 'v', ?1, %d, ?3) ORDER BY query_no, rank", k));
+    sqlite3_stmt *stmt =
+        diff_prepare(c, q,
+                     sqlite3_mprintf("SELECT id, distance FROM vec_search_batch(?2, 'v', ?1, %d, "
+                                     "?3) ORDER BY query_no, rank",
+                                     k));
     if (is_blob) {
         sqlite3_bind_blob(stmt, 1, blob, (int)(count * bytes), SQLITE_TRANSIENT);
         sqlite3_free(sqlite3_str_finish(json));
@@ -730,7 +816,8 @@ static void ask_bad_rows(diff_case *c, diff_query *q)
     sqlite3_stmt *stmt = diff_prepare(c, q, sqlite3_mprintf("SELECT id FROM " DIFF_K, 3));
     int rc = sqlite3_step(stmt);
     if (rc != SQLITE_ERROR || strstr(sqlite3_errmsg(c->db), ", row ") == NULL) {
-        fail_msg("case %ld: options %s: bad rows give %d, %s", c->number, q->options, rc, sqlite3_errmsg(c->db));
+        fail_msg("case %ld: options %s: bad rows give %d, %s", c->number, q->options, rc,
+                 sqlite3_errmsg(c->db));
     }
     sqlite3_finalize(stmt);
 }
@@ -742,7 +829,8 @@ static void diff_choose(diff_case *c)
     static const size_t large[] = {256, 384, 1000, 1536, 9000, 65536};
     int is_large = diff_chance(c, 4);
     c->type = diff_chance(c, 40) ? VSK_F32 : (vsk_type)diff_below(c, VSK_TYPE_COUNT);
-    c->dim = is_large ? large[diff_below(c, VS_TEST_COUNT(large))] : 1 + diff_below(c, diff_chance(c, 50) ? 8 : 130);
+    c->dim = is_large ? large[diff_below(c, VS_TEST_COUNT(large))]
+                      : 1 + diff_below(c, diff_chance(c, 50) ? 8 : 130);
     c->dim = c->type == VSK_BIT ? (c->dim + 7) / 8 * 8 : c->dim;
     c->spread = (fixture_spread)diff_below(c, FIXTURE_SPREADS);
     c->has_bad = diff_chance(c, 15);
@@ -750,9 +838,19 @@ static void diff_choose(diff_case *c)
 
 static void run_case(long number)
 {
-    static void (*const forms[])(diff_case *, diff_query *) = {
-        ask_k,          ask_stream_with_limit, ask_joined_filter,       ask_ids_of_a_subquery, ask_ids_of_a_list, ask_distance_range, ask_or,
-        ask_first_ranks, ask_descending,        ask_ranks_of_known_rows, ask_correlated,        ask_batch,         ask_bad_rows};
+    static void (*const forms[])(diff_case *, diff_query *) = {ask_k,
+                                                               ask_stream_with_limit,
+                                                               ask_joined_filter,
+                                                               ask_ids_of_a_subquery,
+                                                               ask_ids_of_a_list,
+                                                               ask_distance_range,
+                                                               ask_or,
+                                                               ask_first_ranks,
+                                                               ask_descending,
+                                                               ask_ranks_of_known_rows,
+                                                               ask_correlated,
+                                                               ask_batch,
+                                                               ask_bad_rows};
     diff_case c;
     memset(&c, 0, sizeof c);
     c.number = number;
@@ -765,7 +863,8 @@ static void run_case(long number)
     diff_choose(&c);
     diff_make_table(&c);
     diff_run(&c, sqlite3_mprintf("BEGIN"));
-    diff_insert(&c, c.dim > 200 ? diff_below(&c, 60) : diff_below(&c, diff_chance(&c, 20) ? 3000 : 200));
+    diff_insert(&c, c.dim > 200 ? diff_below(&c, 60)
+                                : diff_below(&c, diff_chance(&c, 20) ? 3000 : 200));
     diff_run(&c, sqlite3_mprintf("COMMIT"));
     diff_read_rows(&c);
     for (int i = 0; i < DIFF_QUESTIONS; i++) {
@@ -775,7 +874,8 @@ static void run_case(long number)
             diff_read_rows(&c);
         }
         diff_make_query(&c, &q);
-        forms[(size_t)i < VS_TEST_COUNT(forms) ? (size_t)i : diff_below(&c, VS_TEST_COUNT(forms))](&c, &q);
+        forms[(size_t)i < VS_TEST_COUNT(forms) ? (size_t)i : diff_below(&c, VS_TEST_COUNT(forms))](
+            &c, &q);
         diff_free_query(&q);
         fixture_nothing_is_open(c.db);
     }
@@ -824,11 +924,15 @@ static void each_cpu_level_gives_the_same_answers(void **state)
             print_message("%s: not on this machine\n", vsk_level_name((vsk_level)level));
             continue;
         }
-        char *command = sqlite3_mprintf("VECSHARD_CPU=%s VS_DIFF_SECONDS=${VS_DIFF_SECONDS:-1} CMOCKA_MESSAGE_OUTPUT=stdout '%s' > '%s.%s.log' 2>&1",
-                                        vsk_level_name((vsk_level)level), program, program, vsk_level_name((vsk_level)level));
+        const char *name = vsk_level_name((vsk_level)level);
+        const char *log = fixture_path("test_search_reference.log");
+        char *command = sqlite3_mprintf("VECSHARD_CPU=%s VS_DIFF_SECONDS=${VS_DIFF_SECONDS:-1} "
+                                        "CMOCKA_MESSAGE_OUTPUT=stdout '%s' > '%s' 2>&1",
+                                        name, program, log);
         if (system(command) != 0) {
             fail_msg("failed: %s", command);
         }
+        remove(log);
         sqlite3_free(command);
     }
 }

@@ -1,8 +1,10 @@
 /*
- * test_interrupt.c - a search stops soon when it is told to, with SQLITE_INTERRUPT, and the connection goes on working.
+ * test_interrupt.c - a search stops soon when it is told to, with SQLITE_INTERRUPT, and the
+ * connection goes on working.
  *
- * First with a progress handler that says stop from the n-th time on that it is asked, for every n until the statement runs through; then
- * from another thread, by the clock. 50 ms are promised; the tests fail at 500 ms, so that a busy machine does not fail them.
+ * First with a progress handler that says stop from the n-th time on that it is asked, for every n
+ * until the statement runs through; then from another thread, by the clock. 50 ms are promised; the
+ * tests fail at 500 ms, so that a busy machine does not fail them.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -33,8 +35,10 @@ static int stop_when_counted_down(void *data)
 static const char *const statements[] = {
     "SELECT id, distance FROM vec_search('t', 'v', '[1,2,3]', 5)",
     "SELECT count(*) FROM vec_search('t', 'v', '[1,2,3]')",
-    "SELECT id FROM vec_search('t', 'v', '[1,2,3]', 5) WHERE id IN (SELECT id FROM t WHERE tag < 5)",
-    "SELECT id FROM vec_search('t', 'v', '[1,2,3]', 5, '{\"metric\":\"dot\",\"index\":\"t_norm\"}')",
+    "SELECT id FROM vec_search('t', 'v', '[1,2,3]', 5) WHERE id IN (SELECT id FROM t WHERE tag < "
+    "5)",
+    "SELECT id FROM vec_search('t', 'v', '[1,2,3]', 5, "
+    "'{\"metric\":\"dot\",\"index\":\"t_norm\"}')",
     "SELECT id FROM vec_search('t', 'v', '[1,2,3]', 5, '{\"metric\":\"l2\",\"index\":\"t_norm\"}')",
     "SELECT id FROM vec_search('t', 'v', '[1,2,3]', 5, '{\"metric\":\"l2\",\"index\":\"t_tag\"}')",
     "SELECT query_no, id FROM vec_search_batch('t', 'v', '[[1,2,3],[3,2,1]]', 5)",
@@ -47,7 +51,8 @@ static void the_progress_handler_stops_every_statement_anywhere(void **state)
     sqlite3 *db = vs_test_open();
     (void)state;
     fixture_fill(db, "t", 300, 3, FIXTURE_LOG_NORM);
-    vs_test_run(db, "CREATE INDEX t_norm ON t(vec_norm(v)); CREATE INDEX t_tag ON t(tag) WHERE tag > 2");
+    vs_test_run(
+        db, "CREATE INDEX t_norm ON t(vec_norm(v)); CREATE INDEX t_tag ON t(tag) WHERE tag > 2");
     for (size_t i = 0; i < VS_TEST_COUNT(statements); i++) {
         char *expected = NULL;
         int rc = SQLITE_INTERRUPT;
@@ -113,15 +118,25 @@ static void another_thread_stops_searches(void **state)
     sqlite3 *db = vs_test_open();
     (void)state;
     fixture_fill(db, "big", 30000, 64, FIXTURE_NORMAL);
-    vs_test_run(db, "CREATE TABLE queries AS SELECT group_concat(vec_to_json(v)) AS list FROM (SELECT v FROM big LIMIT 2000);"
+    vs_test_run(db, "CREATE TABLE queries AS SELECT group_concat(vec_to_json(v)) AS list FROM "
+                    "(SELECT v FROM big LIMIT 2000);"
                     "CREATE TABLE wide(id INTEGER PRIMARY KEY, v);"
                     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 64)"
                     "INSERT INTO wide SELECT i, zeroblob(4 * 65536) FROM n");
     stops_soon(db, "SELECT count(*) FROM big AS o, vec_search('big', 'v', o.v, 10) AS s", 100.0);
     stops_soon(db, "SELECT count(*) FROM big AS o, vec_search('big', 'v', o.v) AS s", 100.0);
-    stops_soon(db, "SELECT count(*) FROM big AS o, vec_search('big', 'v', o.v, 10, '{\"metric\":\"l1\"}') AS s", 60.0);
-    stops_soon(db, "SELECT count(*) FROM queries, vec_search_batch('big', 'v', '[' || list || ']', 10, '{\"metric\":\"l1\"}') AS s", 200.0);
-    stops_soon(db, "SELECT count(*) FROM big AS o, vec_search_batch('wide', 'v', zeroblob(4 * 65536 * 200), 10, '{\"metric\":\"l1\"}') AS s", 150.0);
+    stops_soon(db,
+               "SELECT count(*) FROM big AS o, vec_search('big', 'v', o.v, 10, "
+               "'{\"metric\":\"l1\"}') AS s",
+               60.0);
+    stops_soon(db,
+               "SELECT count(*) FROM queries, vec_search_batch('big', 'v', '[' || list || ']', 10, "
+               "'{\"metric\":\"l1\"}') AS s",
+               200.0);
+    stops_soon(db,
+               "SELECT count(*) FROM big AS o, vec_search_batch('wide', 'v', zeroblob(4 * 65536 * "
+               "200), 10, '{\"metric\":\"l1\"}') AS s",
+               150.0);
     vs_test_close(db);
 }
 

@@ -1,15 +1,17 @@
 /*
- * test_io.c - a read of the user's file that fails ends the search with that error, and the connection goes on working.
+ * test_io.c - a read of the user's file that fails ends the search with that error, and the
+ * connection goes on working.
  *
- * A VFS passes everything on to the default one, and fails the n-th read of a database file, that one alone or it and all after it: for
- * every n until none fails. Each try has a fresh connection, so that no page is in memory. A single failure may pass unseen while the search
- * is being planned (the pages are read again when it runs), but then the answer is right.
+ * A VFS passes everything on to the default one, and fails the n-th read of a database file, that
+ * one alone or it and all after it: for every n until none fails. Each try has a fresh connection,
+ * so that no page is in memory. A single failure may pass unseen while the search is being planned
+ * (the pages are read again when it runs), but then the answer is right.
  */
 #include "../search_fixture.h"
 
 #include <stdio.h>
 
-static const char io_file[] = "build/test/fault/test_io.db";
+static const char io_name[] = "test_io.db";
 
 /* ---- a VFS that fails a read ---- */
 
@@ -93,11 +95,28 @@ static int io_characteristics(sqlite3_file *file)
     return io_of(file)->pMethods->xDeviceCharacteristics(io_of(file));
 }
 
-static int io_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags, int *out_flags)
+static int io_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags,
+                   int *out_flags)
 {
-    static const sqlite3_io_methods methods = {
-        1,       io_close, io_read,       io_write,   io_truncate, io_sync,           io_size, io_lock, io_unlock, io_check_lock,
-        io_control, io_sector, io_characteristics, NULL, NULL, NULL, NULL, NULL, NULL};
+    static const sqlite3_io_methods methods = {1,
+                                               io_close,
+                                               io_read,
+                                               io_write,
+                                               io_truncate,
+                                               io_sync,
+                                               io_size,
+                                               io_lock,
+                                               io_unlock,
+                                               io_check_lock,
+                                               io_control,
+                                               io_sector,
+                                               io_characteristics,
+                                               NULL,
+                                               NULL,
+                                               NULL,
+                                               NULL,
+                                               NULL,
+                                               NULL};
     io_handle *handle = (io_handle *)file;
     (void)vfs;
     handle->inner = (sqlite3_file *)(void *)(handle + 1);
@@ -125,7 +144,9 @@ static int io_register(void **state)
 static sqlite3 *open_file(const char *vfs)
 {
     sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open_v2(io_file, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs), SQLITE_OK);
+    assert_int_equal(sqlite3_open_v2(fixture_path(io_name), &db,
+                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs),
+                     SQLITE_OK);
     assert_int_equal(sqlite3_vecshard_init(db, NULL, NULL), SQLITE_OK);
     sqlite3_extended_result_codes(db, 1);
     return db;
@@ -133,10 +154,11 @@ static sqlite3 *open_file(const char *vfs)
 
 static void make_file(void)
 {
-    remove(io_file);
+    remove(fixture_path(io_name));
     sqlite3 *db = open_file(NULL);
     fixture_fill(db, "t", 40, 40, FIXTURE_LOG_NORM);
-    vs_test_run(db, "CREATE INDEX t_norm ON t(vec_norm(v)); CREATE INDEX t_tag ON t(tag) WHERE tag > 2");
+    vs_test_run(
+        db, "CREATE INDEX t_norm ON t(vec_norm(v)); CREATE INDEX t_tag ON t(tag) WHERE tag > 2");
     vs_test_close(db);
 }
 
@@ -150,9 +172,11 @@ static int fail_read(const char *sql, const char *expected, long n)
     int rc = vs_test_query(db, sql, &result);
     io_countdown = 0;
     int is_right = rc == SQLITE_OK && strcmp(result, expected) == 0;
-    int is_allowed = io_failures == 0 ? is_right : rc == SQLITE_IOERR_READ || (is_right && !io_is_persistent);
+    int is_allowed =
+        io_failures == 0 ? is_right : rc == SQLITE_IOERR_READ || (is_right && !io_is_persistent);
     if (!is_allowed) {
-        fail_msg("%s: read %ld%s fails: result %d, %s", sql, n, io_is_persistent ? " and all after it" : "", rc, result);
+        fail_msg("%s: read %ld%s fails: result %d, %s", sql, n,
+                 io_is_persistent ? " and all after it" : "", rc, result);
     }
     fixture_nothing_is_open(db);
     sqlite3_free(result);
@@ -166,10 +190,14 @@ static void a_failed_read_ends_the_search_with_its_code(void **state)
     static const char *const statements[] = {
         "SELECT sum(s.id) FROM vec_search('t', 'v', (SELECT v FROM t WHERE id = 7), 5) AS s",
         "SELECT count(*) FROM vec_search('t', 'v', (SELECT v FROM t WHERE id = 7)) AS s",
-        "SELECT sum(s.id) FROM vec_search('t', 'v', (SELECT v FROM t WHERE id = 7), 5) AS s WHERE id IN (SELECT id FROM t WHERE tag = 3)",
-        "SELECT sum(s.id) FROM vec_search('t', 'v', (SELECT v FROM t WHERE id = 7), 5, '{\"metric\":\"dot\",\"index\":\"t_norm\"}') AS s",
-        "SELECT sum(s.id) FROM vec_search('t', 'v', (SELECT v FROM t WHERE id = 7), 5, '{\"index\":\"t_norm\"}') AS s",
-        "SELECT sum(s.id) FROM vec_search('t', 'v', (SELECT v FROM t WHERE id = 7), 5, '{\"index\":\"t_tag\"}') AS s",
+        "SELECT sum(s.id) FROM vec_search('t', 'v', (SELECT v FROM t WHERE id = 7), 5) AS s WHERE "
+        "id IN (SELECT id FROM t WHERE tag = 3)",
+        "SELECT sum(s.id) FROM vec_search('t', 'v', (SELECT v FROM t WHERE id = 7), 5, "
+        "'{\"metric\":\"dot\",\"index\":\"t_norm\"}') AS s",
+        "SELECT sum(s.id) FROM vec_search('t', 'v', (SELECT v FROM t WHERE id = 7), 5, "
+        "'{\"index\":\"t_norm\"}') AS s",
+        "SELECT sum(s.id) FROM vec_search('t', 'v', (SELECT v FROM t WHERE id = 7), 5, "
+        "'{\"index\":\"t_tag\"}') AS s",
         "SELECT sum(s.id) FROM vec_search_batch('t', 'v', (SELECT v FROM t WHERE id = 7), 5) AS s",
         "SELECT vec_norm_selectivity('t', 'v', (SELECT v FROM t WHERE id = 7), 0.5)",
     };
@@ -186,7 +214,7 @@ static void a_failed_read_ends_the_search_with_its_code(void **state)
         }
         sqlite3_free(expected);
     }
-    remove(io_file);
+    remove(fixture_path(io_name));
 }
 
 int main(void)

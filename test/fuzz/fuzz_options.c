@@ -1,9 +1,10 @@
 /*
  * fuzz_options.c - the JSON options of a search, and the words of its batch of queries.
  *
- * The first byte of an input chooses the argument that the rest becomes: options of vec_search or of vec_search_batch, or the queries of a
- * batch. Whatever is refused is refused with a sentence that names the function; whatever is accepted gives rows in the order of their
- * distance, no more than asked for, and the same when it is asked again; and no statement stays open.
+ * The first byte of an input chooses the argument that the rest becomes: options of vec_search or
+ * of vec_search_batch, or the queries of a batch. Whatever is refused is refused with a sentence
+ * that names the function; whatever is accepted gives rows in the order of their distance, no more
+ * than asked for, and the same when it is asked again; and no statement stays open.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -34,13 +35,17 @@ static sqlite3 *fuzz_db(void)
 {
     static sqlite3 *db;
     if (db == NULL) {
-        check(sqlite3_open(":memory:", &db) == SQLITE_OK && sqlite3_vecshard_init(db, NULL, NULL) == SQLITE_OK, "no connection");
-        check(sqlite3_exec(db,
-                           "CREATE TABLE t(id INTEGER PRIMARY KEY, v, tag);"
-                           "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40)"
-                           "INSERT INTO t SELECT i, vec_f32('[' || i || ',2,3,4,5,6,7,8]'), i % 3 FROM n;"
-                           "CREATE INDEX by_norm ON t(vec_norm(v)); CREATE INDEX by_tag ON t(tag) WHERE tag = 1",
-                           NULL, NULL, NULL) == SQLITE_OK,
+        check(sqlite3_open(":memory:", &db) == SQLITE_OK &&
+                  sqlite3_vecshard_init(db, NULL, NULL) == SQLITE_OK,
+              "no connection");
+        check(sqlite3_exec(
+                  db,
+                  "CREATE TABLE t(id INTEGER PRIMARY KEY, v, tag);"
+                  "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40)"
+                  "INSERT INTO t SELECT i, vec_f32('[' || i || ',2,3,4,5,6,7,8]'), i % 3 FROM n;"
+                  "CREATE INDEX by_norm ON t(vec_norm(v)); CREATE INDEX by_tag ON t(tag) WHERE tag "
+                  "= 1",
+                  NULL, NULL, NULL) == SQLITE_OK,
               "no table");
     }
     return db;
@@ -80,21 +85,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t which = data[0] % STATEMENTS;
     int is_blob = which == 3 && (data[0] & 0x80) != 0;
     if (prepared[which] == NULL) {
-        check(sqlite3_prepare_v2(db, statements[which], -1, &prepared[which], NULL) == SQLITE_OK, "no statement");
+        check(sqlite3_prepare_v2(db, statements[which], -1, &prepared[which], NULL) == SQLITE_OK,
+              "no statement");
     }
     if (is_blob) {
         sqlite3_bind_blob(prepared[which], 1, data + 1, (int)(size - 1), SQLITE_STATIC);
     } else {
-        sqlite3_bind_text(prepared[which], 1, (const char *)data + 1, (int)(size - 1), SQLITE_STATIC);
+        sqlite3_bind_text(prepared[which], 1, (const char *)data + 1, (int)(size - 1),
+                          SQLITE_STATIC);
     }
     int rc = fuzz_rows(prepared[which], &first);
     if (rc == SQLITE_DONE) {
-        check(fuzz_rows(prepared[which], &second) == SQLITE_DONE && first == second, "another answer the second time");
+        check(fuzz_rows(prepared[which], &second) == SQLITE_DONE && first == second,
+              "another answer the second time");
     } else {
-        check(rc == SQLITE_ERROR || rc == SQLITE_MISMATCH || rc == SQLITE_TOOBIG, "an unexpected code");
-        check(strncmp(sqlite3_errmsg(db), "vec_search", 10) == 0, "an error that names no function");
+        check(rc == SQLITE_ERROR || rc == SQLITE_MISMATCH || rc == SQLITE_TOOBIG,
+              "an unexpected code");
+        check(strncmp(sqlite3_errmsg(db), "vec_search", 10) == 0,
+              "an error that names no function");
     }
-    for (sqlite3_stmt *stmt = sqlite3_next_stmt(db, NULL); stmt != NULL; stmt = sqlite3_next_stmt(db, stmt)) {
+    for (sqlite3_stmt *stmt = sqlite3_next_stmt(db, NULL); stmt != NULL;
+         stmt = sqlite3_next_stmt(db, stmt)) {
         check(!sqlite3_stmt_busy(stmt), "a statement stays open");
     }
     return 0;

@@ -15,7 +15,8 @@ static int init_kernels(void **state)
     return vsk_init(NULL);
 }
 
-static void start(vs_collector *collector, vs_scorer *scorer, const vs_filter *filter, vsk_hit *memory, size_t capacity, vs_counters *counters)
+static void start(vs_collector *collector, vs_scorer *scorer, const vs_filter *filter,
+                  vsk_hit *memory, size_t capacity, vs_counters *counters)
 {
     vs_vec vec = {query, 1, VSK_F32};
     assert_int_equal(vs_scorer_init(scorer, VS_L2, &vec), SQLITE_OK);
@@ -27,7 +28,8 @@ static void a_new_filter_lets_everything_pass(void **state)
     vs_filter filter;
     (void)state;
     vs_filter_init(&filter);
-    assert_true(vs_filter_has_id(&filter, INT64_MIN) && vs_filter_has_id(&filter, 0) && vs_filter_has_id(&filter, INT64_MAX));
+    assert_true(vs_filter_has_id(&filter, INT64_MIN) && vs_filter_has_id(&filter, 0) &&
+                vs_filter_has_id(&filter, INT64_MAX));
     assert_true(filter.distance_lo == -INFINITY && filter.distance_hi == INFINITY);
 }
 
@@ -128,7 +130,10 @@ static void starting_over_keeps_the_bound(void **state)
     vs_scorer_free(&scorer);
 }
 
-/* The limit is touched once per better row, in logarithmic work: rows that come in falling order all enter, and none costs a walk over k. */
+/*
+ * The limit is touched once per better row, in logarithmic work: rows that come in falling order
+ * all enter, and none costs a walk over k.
+ */
 static void k_rows_in_the_worst_order_are_cheap(void **state)
 {
     enum { K = 100000 };
@@ -140,7 +145,8 @@ static void k_rows_in_the_worst_order_are_cheap(void **state)
     (void)state;
     vs_filter_init(&filter);
     start(&collector, &scorer, &filter, memory, K, &counters);
-    for (int i = 3 * K; i > 0; i--) { /* by insertion sort: 3e10 moves, and the test would not end */
+    for (int i = 3 * K; i > 0;
+         i--) { /* by insertion sort: 3e10 moves, and the test would not end */
         vs_collector_push(&collector, (double)i, i);
     }
     vsk_topk_sort(&collector.topk);

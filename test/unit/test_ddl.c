@@ -49,7 +49,8 @@ static void a_predicate_that_could_leave_its_parentheses_is_not_found(void **sta
         const char *text, *where;
     } cases[] = {
         {"CREATE INDEX i ON t(a) WHERE b > 0.8", "b > 0.8"},
-        {"CREATE INDEX i ON t(a, (b)) where (b) IN (1, 2) AND c = ')'", "(b) IN (1, 2) AND c = ')'"},
+        {"CREATE INDEX i ON t(a, (b)) where (b) IN (1, 2) AND c = ')'",
+         "(b) IN (1, 2) AND c = ')'"},
         {"CREATE INDEX i ON t(a)", NULL},
         {"CREATE INDEX i ON t(a) WHERE", NULL},
         {"CREATE INDEX i ON t(a) WHERE 1) UNION SELECT 1 --", NULL},
@@ -73,7 +74,8 @@ static void the_expression_of_a_generated_column_is_found_by_name(void **state)
         const char *text, *column, *expression;
     } cases[] = {
         {"CREATE TABLE t(v, n AS (vec_norm(v)))", "n", "vec_norm(v)"},
-        {"CREATE TABLE t(v, n REAL GENERATED ALWAYS AS ( vec_norm(v) ) STORED)", "n", "vec_norm(v)"},
+        {"CREATE TABLE t(v, n REAL GENERATED ALWAYS AS ( vec_norm(v) ) STORED)", "n",
+         "vec_norm(v)"},
         {"CREATE TABLE t(v, \"N\" REAL AS(vec_norm(v)))", "n", "vec_norm(v)"},
         {"CREATE TABLE t(v, n REAL CHECK (n > 0 AND (1)) AS (v) VIRTUAL)", "n", "v"},
         {"CREATE TABLE t(v, n REAL, m AS (v))", "n", NULL},
@@ -131,8 +133,12 @@ static void a_norm_is_recognised_with_its_constructor(void **state)
 static void comments_go_and_operators_stay_whole(void **state)
 {
     static const char *const cases[][2] = {
-        {"a /* x */ > -- y\n 1", "a > 1"}, {"a->>'$.b' = '--'", "a->>'$.b' = '--'"},       {"a/**/b", "a b"},
-        {"- /**/ - 1", "- - 1"},           {"\"a/*\" = x'00' /*", "\"a/*\" = x'00'"},      {"", NULL},
+        {"a /* x */ > -- y\n 1", "a > 1"},
+        {"a->>'$.b' = '--'", "a->>'$.b' = '--'"},
+        {"a/**/b", "a b"},
+        {"- /**/ - 1", "- - 1"},
+        {"\"a/*\" = x'00' /*", "\"a/*\" = x'00'"},
+        {"", NULL},
         {"'unterminated -- text", "'unterminated -- text"},
     };
     (void)state;
@@ -146,10 +152,14 @@ static void comments_go_and_operators_stay_whole(void **state)
     }
 }
 
-/* A truncated text must not be read past its end: each prefix lies at the end of a block of its own, for the sanitizers. */
+/*
+ * A truncated text must not be read past its end: each prefix lies at the end of a block of its
+ * own, for the sanitizers.
+ */
 static void every_prefix_is_read_within_its_bounds(void **state)
 {
-    static const char text[] = "CREATE INDEX \"i\" ON [t](vec_norm(vec_f16(`v`)) DESC, 'x', y /* c */) WHERE (a = 'b''c') AND \"d\"\"e\" > 1 -- end";
+    static const char text[] = "CREATE INDEX \"i\" ON [t](vec_norm(vec_f16(`v`)) DESC, 'x', y /* c "
+                               "*/) WHERE (a = 'b''c') AND \"d\"\"e\" > 1 -- end";
     (void)state;
     for (size_t n = 0; n < sizeof text; n++) {
         char *copy = malloc(n + 1);

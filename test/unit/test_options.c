@@ -57,7 +57,8 @@ static void without_text_there_are_defaults(void **state)
 
 static void every_key_is_read(void **state)
 {
-    vs_options options = parse("{\"index\":\"a\\\"b\", \"bad_rows\":\"skip\", \"device\":\"auto\", \"norm_band\":0.25, \"mode\":\"exact\","
+    vs_options options = parse("{\"index\":\"a\\\"b\", \"bad_rows\":\"skip\", \"device\":\"auto\", "
+                               "\"norm_band\":0.25, \"mode\":\"exact\","
                                "\"type\":\"bfloat16\", \"metric\":\"dot\"}");
     (void)state;
     assert_int_equal(options.metric, VS_DOT);
@@ -75,23 +76,44 @@ static void every_key_is_read(void **state)
 static void what_is_wrong_is_said_in_one_sentence(void **state)
 {
     (void)state;
-    refuses("{\"metric\":\"L2\"}", "who: option \"metric\" must be l2, l2sq, l1, cosine, dot, hamming or jaccard, found L2");
-    refuses("{\"metric\":null}", "who: option \"metric\" must be l2, l2sq, l1, cosine, dot, hamming or jaccard, found NULL");
-    refuses("{\"metric\":[1]}", "who: option \"metric\" must be l2, l2sq, l1, cosine, dot, hamming or jaccard, found [1]");
-    refuses("{\"type\":\"float64\"}", "who: option \"type\" must be float32, float16, bfloat16, int8 or bit, found float64");
-    refuses("{\"mode\":\"fast\"}", "who: option \"mode\" must be \"exact\" (this version has no other mode), found fast");
-    refuses("{\"recall\":0.9}", "who: option \"recall\" needs an approximate mode, and this version has only \"mode\":\"exact\"");
-    refuses("{\"device\":\"gpu\"}", "who: option \"device\" must be \"auto\" or \"cpu\" (this version has no GPU support), found gpu");
-    refuses("{\"norm_band\":-0.5}", "who: option \"norm_band\" must be a number from 0 to 1000000, found -0.5");
-    refuses("{\"norm_band\":\"0.5\"}", "who: option \"norm_band\" must be a number from 0 to 1000000, found 0.5");
-    refuses("{\"bad_rows\":true}", "who: option \"bad_rows\" must be \"error\" or \"skip\", found 1");
+    refuses(
+        "{\"metric\":\"L2\"}",
+        "who: option \"metric\" must be l2, l2sq, l1, cosine, dot, hamming or jaccard, found L2");
+    refuses(
+        "{\"metric\":null}",
+        "who: option \"metric\" must be l2, l2sq, l1, cosine, dot, hamming or jaccard, found NULL");
+    refuses(
+        "{\"metric\":[1]}",
+        "who: option \"metric\" must be l2, l2sq, l1, cosine, dot, hamming or jaccard, found [1]");
+    refuses("{\"type\":\"float64\"}",
+            "who: option \"type\" must be float32, float16, bfloat16, int8 or bit, found float64");
+    refuses("{\"mode\":\"fast\"}",
+            "who: option \"mode\" must be \"exact\" (this version has no other mode), found fast");
+    refuses("{\"recall\":0.9}", "who: option \"recall\" needs an approximate mode, and this "
+                                "version has only \"mode\":\"exact\"");
+    refuses("{\"device\":\"gpu\"}", "who: option \"device\" must be \"auto\" or \"cpu\" (this "
+                                    "version has no GPU support), found gpu");
+    refuses("{\"norm_band\":-0.5}",
+            "who: option \"norm_band\" must be a number from 0 to 1000000, found -0.5");
+    refuses("{\"norm_band\":\"0.5\"}",
+            "who: option \"norm_band\" must be a number from 0 to 1000000, found 0.5");
+    refuses("{\"bad_rows\":true}",
+            "who: option \"bad_rows\" must be \"error\" or \"skip\", found 1");
     refuses("{\"index\":7}", "who: option \"index\" must be the name of an index, found 7");
-    refuses("{\"k\":5,\"metric\":\"l2\"}", "who: unknown options {\"k\":5}; there are metric, type, mode, recall, norm_band, device, bad_rows and index");
-    refuses("{\"metric\":\"hamming\"}", "who: metric hamming does not apply to element type float32 (hamming and jaccard are for bit vectors)");
-    refuses("{\"metric\":\"l2\",\"type\":\"bit\"}", "who: metric l2 does not apply to element type bit (bit vectors have hamming and jaccard)");
-    refuses("{\"norm_band\":1,\"type\":\"bit\"}", "who: option \"norm_band\" does not apply to bit vectors, which have no norm");
-    refuses("[]", "who: options must be a JSON object such as '{\"metric\":\"cosine\"}', found array");
-    refuses("null", "who: options must be a JSON object such as '{\"metric\":\"cosine\"}', found null");
+    refuses("{\"k\":5,\"metric\":\"l2\"}",
+            "who: unknown options {\"k\":5}; there are metric, type, mode, recall, norm_band, "
+            "device, bad_rows and index");
+    refuses("{\"metric\":\"hamming\"}", "who: metric hamming does not apply to element type "
+                                        "float32 (hamming and jaccard are for bit vectors)");
+    refuses(
+        "{\"metric\":\"l2\",\"type\":\"bit\"}",
+        "who: metric l2 does not apply to element type bit (bit vectors have hamming and jaccard)");
+    refuses("{\"norm_band\":1,\"type\":\"bit\"}",
+            "who: option \"norm_band\" does not apply to bit vectors, which have no norm");
+    refuses("[]",
+            "who: options must be a JSON object such as '{\"metric\":\"cosine\"}', found array");
+    refuses("null",
+            "who: options must be a JSON object such as '{\"metric\":\"cosine\"}', found null");
     refuses("{\"metric\":", "who: options are not valid JSON: {\"metric\":");
     refuses("", "who: options are not valid JSON: ");
     refuses("metric=l2", "who: options are not valid JSON: metric=l2");
@@ -101,8 +123,9 @@ static void what_is_wrong_is_said_in_one_sentence(void **state)
 static void nothing_is_owned_after_an_error(void **state)
 {
     (void)state;
-    refuses("{\"index\":\"i\",\"type\":\"bit\",\"metric\":\"l2\"}",
-            "who: metric l2 does not apply to element type bit (bit vectors have hamming and jaccard)");
+    refuses(
+        "{\"index\":\"i\",\"type\":\"bit\",\"metric\":\"l2\"}",
+        "who: metric l2 does not apply to element type bit (bit vectors have hamming and jaccard)");
     fixture_nothing_is_open(db);
 }
 

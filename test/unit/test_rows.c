@@ -16,7 +16,8 @@ static int open_db(void **state)
     (void)state;
     db = vs_test_open();
     vs_test_run(db, "CREATE TABLE t(id INTEGER PRIMARY KEY, v, tag);"
-                    "INSERT INTO t VALUES (-3, '[3,0]', 1), (1, NULL, 1), (2, '[1,0]', 0), (5, vec_f32('[2,0]'), 1), (9, '[5,0]', 1);"
+                    "INSERT INTO t VALUES (-3, '[3,0]', 1), (1, NULL, 1), (2, '[1,0]', 0), (5, "
+                    "vec_f32('[2,0]'), 1), (9, '[5,0]', 1);"
                     "CREATE INDEX n ON t(vec_norm(v)); CREATE INDEX part ON t(tag) WHERE tag = 1");
     return vs_target_find(db, "who", "t", "v", VSK_F32, &target, &err);
 }
@@ -30,7 +31,8 @@ static int close_db(void **state)
 }
 
 /* Reads a source and compares the ids that come. */
-static void reads(vs_rows_order order, const char *index_name, double lo, double hi, const int64_t *ids, size_t id_count, const char *expected)
+static void reads(vs_rows_order order, const char *index_name, double lo, double hi,
+                  const int64_t *ids, size_t id_count, const char *expected)
 {
     vs_rows_shape shape = {"who", VSK_F32, 2, 0};
     vs_index index;
@@ -38,9 +40,12 @@ static void reads(vs_rows_order order, const char *index_name, double lo, double
     int rc;
     memset(&index, 0, sizeof index);
     if (index_name != NULL) {
-        assert_int_equal(vs_target_index(&target, "who", index_name, VSK_F32, &index, &err), SQLITE_OK);
+        assert_int_equal(vs_target_index(&target, "who", index_name, VSK_F32, &index, &err),
+                         SQLITE_OK);
     }
-    assert_int_equal(vs_rows_open(&target, &shape, order, index_name != NULL ? &index : NULL, &rows, &err), SQLITE_OK);
+    assert_int_equal(
+        vs_rows_open(&target, &shape, order, index_name != NULL ? &index : NULL, &rows, &err),
+        SQLITE_OK);
     for (int round = 0; round < 2; round++) { /* a source can be started again */
         sqlite3_str *text = sqlite3_str_new(NULL);
         assert_int_equal(vs_rows_start(&rows, lo, hi, ids, id_count), SQLITE_OK);
@@ -81,7 +86,9 @@ static void a_bad_row_is_named_or_counted(void **state)
     assert_int_equal(vs_rows_open(&target, &shape, VS_ROWS_TABLE, NULL, &rows, &err), SQLITE_OK);
     assert_int_equal(vs_rows_start(&rows, 0, 0, NULL, 0), SQLITE_OK);
     assert_int_equal(vs_rows_next(&rows, &err), SQLITE_ERROR);
-    assert_string_equal(err.message, "who: t.v, row -3: expected 3 float32 elements (12 bytes), found 2 elements (5 bytes)");
+    assert_string_equal(
+        err.message,
+        "who: t.v, row -3: expected 3 float32 elements (12 bytes), found 2 elements (5 bytes)");
     vs_error_clear(&err);
     vs_rows_close(&rows);
     fixture_nothing_is_open(db);

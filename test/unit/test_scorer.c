@@ -25,8 +25,11 @@ static void widen(vsk_type type, const void *vector, size_t dim, double *out)
     }
 }
 
-/* A row whose distance is at the limit, or below it, is scored; a row may be pruned only above it. */
-static void check_pair(vs_metric metric, vsk_type type, size_t dim, const void *row, const void *query)
+/*
+ * A row whose distance is at the limit, or below it, is scored; a row may be pruned only above it.
+ */
+static void check_pair(vs_metric metric, vsk_type type, size_t dim, const void *row,
+                       const void *query)
 {
     double a[130], b[130], expected, distance;
     vs_vec vec = {query, dim, type};
@@ -41,7 +44,8 @@ static void check_pair(vs_metric metric, vsk_type type, size_t dim, const void *
         assert_true(distance == expected);
         vs_scorer_set_limit(&scorer, expected);
         if (vs_scorer_row(&scorer, row, &distance) != VS_SCORE_VALUE) {
-            fail_msg("metric %d, type %d, dim %zu: pruned at its own distance %.17g", (int)metric, (int)type, dim, expected);
+            fail_msg("metric %d, type %d, dim %zu: pruned at its own distance %.17g", (int)metric,
+                     (int)type, dim, expected);
         }
         vs_scorer_set_limit(&scorer, nextafter(expected, -INFINITY));
         assert_int_equal(vs_scorer_row(&scorer, row, &distance), VS_SCORE_PRUNED);
@@ -84,8 +88,10 @@ static void far_rows_are_pruned_by_their_rank(void **state)
         row[0] = float_metrics[m] == VS_DOT || float_metrics[m] == VS_COSINE ? -100.0f : 100.0f;
         assert_int_equal(vs_scorer_init(&scorer, float_metrics[m], &vec), SQLITE_OK);
         vs_scorer_set_limit(&scorer, 0.5);
-        double rank = float_metrics[m] == VS_L2 || float_metrics[m] == VS_L2SQ ? 9801.0 : float_metrics[m] == VS_L1 ? 99.0 : -100.0;
-        assert_int_equal(vs_scorer_prunes(&scorer, rank, vs_scorer_norm_bounds(&scorer, 10000.0)), 1);
+        double rank = float_metrics[m] == VS_L2 || float_metrics[m] == VS_L2SQ ? 9801.0
+                      : float_metrics[m] == VS_L1                              ? 99.0
+                                                                               : -100.0;
+        assert_int_equal(vs_scorer_prunes(&scorer, rank, 10000.0), 1);
         assert_int_equal(vs_scorer_row(&scorer, row, &distance), VS_SCORE_PRUNED);
         vs_scorer_free(&scorer);
     }
@@ -102,7 +108,7 @@ static void nothing_is_pruned_by_a_rank_that_is_not_finite(void **state)
             vs_scorer scorer;
             assert_int_equal(vs_scorer_init(&scorer, float_metrics[m], &vec), SQLITE_OK);
             vs_scorer_set_limit(&scorer, 0.1);
-            assert_int_equal(vs_scorer_prunes(&scorer, ranks[r], vs_scorer_norm_bounds(&scorer, INFINITY)), 0);
+            assert_int_equal(vs_scorer_prunes(&scorer, ranks[r], INFINITY), 0);
             vs_scorer_free(&scorer);
         }
     }
@@ -124,33 +130,12 @@ static void nan_and_infinity_in_a_row_are_seen_under_every_limit(void **state)
                 assert_int_equal(vs_scorer_init(&scorer, float_metrics[m], &vec), SQLITE_OK);
                 vs_scorer_set_limit(&scorer, limits[l]);
                 if (vs_scorer_row(&scorer, row, &distance) != VS_SCORE_NONFINITE) {
-                    fail_msg("metric %d, limit %g: element %g passes", (int)float_metrics[m], limits[l], (double)row[17]);
+                    fail_msg("metric %d, limit %g: element %g passes", (int)float_metrics[m],
+                             limits[l], (double)row[17]);
                 }
                 vs_scorer_free(&scorer);
             }
         }
-    }
-}
-
-static void norm_bounds_hold_the_norm(void **state)
-{
-    float query[100];
-    float row[100];
-    (void)state;
-    for (int round = 0; round < 200; round++) {
-        double values[100];
-        fixture_vector(&random_state, (fixture_spread)(round % FIXTURE_SPREADS), VSK_F32, 100, row);
-        fixture_vector(&random_state, FIXTURE_NORMAL, VSK_F32, 100, query);
-        vs_vec vec = {query, 100, VSK_F32};
-        vs_scorer scorer;
-        float dot, sumsq;
-        assert_int_equal(vs_scorer_init(&scorer, VS_DOT, &vec), SQLITE_OK);
-        vsk_get()->rank_dot_sumsq[VSK_F32](scorer.query_f32, row, 0, 1, 100, &dot, &sumsq);
-        vs_norm_bounds norm = vs_scorer_norm_bounds(&scorer, (double)sumsq);
-        widen(VSK_F32, row, 100, values);
-        double exact = fixture_norm(values, 100);
-        assert_false(exact < norm.lo || exact > norm.hi); /* NaN bounds say nothing */
-        vs_scorer_free(&scorer);
     }
 }
 
@@ -161,7 +146,6 @@ int main(void)
         cmocka_unit_test(far_rows_are_pruned_by_their_rank),
         cmocka_unit_test(nothing_is_pruned_by_a_rank_that_is_not_finite),
         cmocka_unit_test(nan_and_infinity_in_a_row_are_seen_under_every_limit),
-        cmocka_unit_test(norm_bounds_hold_the_norm),
     };
     return cmocka_run_group_tests(tests, init_kernels, NULL);
 }

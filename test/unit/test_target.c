@@ -36,7 +36,8 @@ static void refuses(const char *table, const char *column, const char *sentence)
 {
     vs_target target;
     vs_err err = VS_ERR_INIT;
-    assert_int_equal(vs_target_find(db, "who", table, column, VSK_F32, &target, &err), SQLITE_ERROR);
+    assert_int_equal(vs_target_find(db, "who", table, column, VSK_F32, &target, &err),
+                     SQLITE_ERROR);
     assert_string_equal(err.message, sentence);
     assert_null(target.label);
     vs_error_clear(&err);
@@ -66,17 +67,27 @@ static void the_id_is_the_rowid_by_a_free_name_or_the_integer_key(void **state)
 static void tables_without_an_integer_id_are_refused(void **state)
 {
     (void)state;
-    vs_test_run(db, "CREATE TABLE hidden(rowid, _rowid_, oid, v); CREATE TABLE textual(k TEXT PRIMARY KEY, v) WITHOUT ROWID;"
-                    "CREATE TABLE pair(a INTEGER, b INTEGER, v, PRIMARY KEY(a, b)) WITHOUT ROWID;"
-                    "CREATE VIEW seen AS SELECT v FROM hidden; CREATE VIRTUAL TABLE virt USING fts5(v)");
-    refuses("hidden", "v", "who: table hidden hides its rowid behind columns named rowid, _rowid_ and oid");
-    refuses("textual", "v", "who: table textual is WITHOUT ROWID and its primary key is not a single INTEGER column");
-    refuses("pair", "v", "who: table pair is WITHOUT ROWID and its primary key is not a single INTEGER column");
+    vs_test_run(
+        db, "CREATE TABLE hidden(rowid, _rowid_, oid, v); CREATE TABLE textual(k TEXT PRIMARY KEY, "
+            "v) WITHOUT ROWID;"
+            "CREATE TABLE pair(a INTEGER, b INTEGER, v, PRIMARY KEY(a, b)) WITHOUT ROWID;"
+            "CREATE VIEW seen AS SELECT v FROM hidden; CREATE VIRTUAL TABLE virt USING fts5(v)");
+    refuses("hidden", "v",
+            "who: table hidden has no rowid that can be named, and its primary key is not a "
+            "single INTEGER column");
+    refuses("textual", "v",
+            "who: table textual has no rowid that can be named, and its primary key is not a "
+            "single INTEGER column");
+    refuses("pair", "v",
+            "who: table pair has no rowid that can be named, and its primary key is not a "
+            "single INTEGER column");
     refuses("seen", "v", "who: seen is a view, which has no rowids; name its base table");
     refuses("virt", "v", "who: virt is a virtual table; an ordinary table is needed");
     refuses("nowhere", "v", "who: no such table: nowhere");
     refuses("hidden", "w", "who: table hidden has no column w");
-    vs_test_run(db, "DROP VIEW seen; DROP TABLE virt; DROP TABLE hidden; DROP TABLE textual; DROP TABLE pair");
+    vs_test_run(
+        db,
+        "DROP VIEW seen; DROP TABLE virt; DROP TABLE hidden; DROP TABLE textual; DROP TABLE pair");
 }
 
 static void names_that_are_too_long_are_refused(void **state)
@@ -96,10 +107,12 @@ static void names_that_are_too_long_are_refused(void **state)
 static void a_name_is_looked_up_as_sqlite_does(void **state)
 {
     static const char *const cases[][2] = {
-        {"t", "temp"}, {"T", "temp"}, {"main.t", "main"}, {"MAIN.T", "main"}, {"aux.t", "aux"}, {"a.b.t", "a.b"}, {"only", "aux"}, {"aux.x", "main"},
+        {"t", "temp"},    {"T", "temp"},    {"main.t", "main"}, {"MAIN.T", "main"},
+        {"aux.t", "aux"}, {"a.b.t", "a.b"}, {"only", "aux"},    {"aux.x", "main"},
     };
     (void)state;
-    vs_test_run(db, "CREATE TABLE main.t(v); CREATE TABLE temp.t(v); CREATE TABLE aux.t(v); CREATE TABLE \"a.b\".t(v); CREATE TABLE aux.only(v);"
+    vs_test_run(db, "CREATE TABLE main.t(v); CREATE TABLE temp.t(v); CREATE TABLE aux.t(v); CREATE "
+                    "TABLE \"a.b\".t(v); CREATE TABLE aux.only(v);"
                     "CREATE TABLE aux.x(v); CREATE TABLE main.\"aux.x\"(v)");
     for (size_t i = 0; i < VS_TEST_COUNT(cases); i++) {
         vs_target target = find(cases[i][0], "V", VSK_F32);
@@ -107,7 +120,8 @@ static void a_name_is_looked_up_as_sqlite_does(void **state)
         assert_string_equal(target.column, "v");
         vs_target_free(&target);
     }
-    vs_test_run(db, "DROP TABLE main.t; DROP TABLE temp.t; DROP TABLE aux.t; DROP TABLE aux.only; DROP TABLE \"a.b\".t; DROP TABLE aux.x; DROP TABLE \"aux.x\"");
+    vs_test_run(db, "DROP TABLE main.t; DROP TABLE temp.t; DROP TABLE aux.t; DROP TABLE aux.only; "
+                    "DROP TABLE \"a.b\".t; DROP TABLE aux.x; DROP TABLE \"aux.x\"");
 }
 
 /* The names of the norm indexes that a type can use, joined by blanks. */
@@ -127,9 +141,11 @@ static void norm_indexes_are(vsk_type type, const char *expected)
 static void norm_indexes_are_found_for_the_type_they_serve(void **state)
 {
     (void)state;
-    vs_test_run(db, "CREATE TABLE t(id INTEGER PRIMARY KEY, v, w, n REAL AS (vec_norm(v)), s TEXT AS (vec_norm(v)), h AS (vec_norm(vec_f16(v))))");
+    vs_test_run(db, "CREATE TABLE t(id INTEGER PRIMARY KEY, v, w, n REAL AS (vec_norm(v)), s TEXT "
+                    "AS (vec_norm(v)), h AS (vec_norm(vec_f16(v))))");
     norm_indexes_are(VSK_F32, "");
-    vs_test_run(db, "CREATE INDEX a ON t(vec_norm(v)); CREATE INDEX b ON t(w, vec_norm(v)); CREATE INDEX c ON t(vec_norm(w));"
+    vs_test_run(db, "CREATE INDEX a ON t(vec_norm(v)); CREATE INDEX b ON t(w, vec_norm(v)); CREATE "
+                    "INDEX c ON t(vec_norm(w));"
                     "CREATE INDEX d ON t(vec_norm(vec_int8(v)))");
     norm_indexes_are(VSK_F32, "a");
     norm_indexes_are(VSK_I8, "d");
@@ -150,7 +166,8 @@ static void a_named_index_is_described(void **state)
     vs_index index;
     vs_err err = VS_ERR_INIT;
     (void)state;
-    vs_test_run(db, "CREATE TABLE t(id INTEGER PRIMARY KEY, v, tag UNIQUE); CREATE INDEX p ON t(tag) WHERE tag /* ) */ > 1;"
+    vs_test_run(db, "CREATE TABLE t(id INTEGER PRIMARY KEY, v, tag UNIQUE); CREATE INDEX p ON "
+                    "t(tag) WHERE tag /* ) */ > 1;"
                     "CREATE INDEX \"q q\" ON t(vec_norm(v), v)");
     target = find("t", "v", VSK_F32);
     assert_int_equal(vs_target_index(&target, "who", "P", VSK_F32, &index, &err), SQLITE_OK);
@@ -164,7 +181,8 @@ static void a_named_index_is_described(void **state)
     assert_true(index.has_column);
     vs_index_free(&index);
     assert_int_equal(vs_target_index(&target, "who", "none", VSK_F32, &index, &err), SQLITE_ERROR);
-    assert_non_null(strstr(err.message, "who: table t has no index none (it has q q, p, sqlite_autoindex_t_1)"));
+    assert_non_null(strstr(err.message,
+                           "who: table t has no index none (it has q q, p, sqlite_autoindex_t_1)"));
     vs_error_clear(&err);
     vs_target_free(&target);
     vs_test_run(db, "DROP TABLE t");
@@ -179,7 +197,8 @@ static void the_extent_is_the_lowest_and_the_highest_id(void **state)
     vs_target target = find("t", "v", VSK_F32);
     assert_int_equal(vs_target_extent(&target, "who", &lo, &hi, &err), SQLITE_OK);
     assert_true(lo == 0 && hi == -1);
-    vs_test_run(db, "INSERT INTO t(id) VALUES (-9223372036854775807 - 1), (5), (9223372036854775807)");
+    vs_test_run(db,
+                "INSERT INTO t(id) VALUES (-9223372036854775807 - 1), (5), (9223372036854775807)");
     assert_int_equal(vs_target_extent(&target, "who", &lo, &hi, &err), SQLITE_OK);
     assert_true(lo == INT64_MIN && hi == INT64_MAX);
     vs_target_free(&target);
