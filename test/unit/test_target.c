@@ -73,13 +73,14 @@ static void tables_without_an_integer_id_are_refused(void **state)
             "CREATE TABLE pair(a INTEGER, b INTEGER, v, PRIMARY KEY(a, b)) WITHOUT ROWID;"
             "CREATE VIEW seen AS SELECT v FROM hidden; CREATE VIRTUAL TABLE virt USING fts5(v)");
     refuses("hidden", "v",
-            "who: table hidden has no rowid that can be named, and its primary key is not a "
+            "who: table hidden hides its rowid behind columns named rowid, _rowid_ and oid and its "
+            "primary key is not a "
             "single INTEGER column");
     refuses("textual", "v",
-            "who: table textual has no rowid that can be named, and its primary key is not a "
+            "who: table textual is WITHOUT ROWID and its primary key is not a "
             "single INTEGER column");
     refuses("pair", "v",
-            "who: table pair has no rowid that can be named, and its primary key is not a "
+            "who: table pair is WITHOUT ROWID and its primary key is not a "
             "single INTEGER column");
     refuses("seen", "v", "who: seen is a view, which has no rowids; name its base table");
     refuses("virt", "v", "who: virt is a virtual table; an ordinary table is needed");
