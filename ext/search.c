@@ -17,18 +17,20 @@ void vs_search_init(vs_search *search, vs_conn *conn, const char *who, vs_plan *
     search->plan = plan;
 }
 
+static void search_close_statements(vs_search *search)
+{
+    vs_rows_close(&search->table_rows);
+    vs_rows_close(&search->index_rows);
+    vs_rows_close(&search->rows_by_id);
+    vs_normidx_close(&search->walk);
+}
+
 void vs_search_close(vs_search *search)
 {
     vs_scorer_free(&search->scorer);
     vs_scratch_free(&search->query_memory[0]);
     vs_scratch_free(&search->query_memory[1]);
-    vs_rows_close(&search->table_rows);
-    vs_rows_close(&search->index_rows);
-    vs_rows_close(&search->rows_by_id);
-    if (search->is_walk_open) {
-        vs_normidx_close(&search->walk);
-        search->is_walk_open = 0;
-    }
+    search_close_statements(search);
 }
 
 /* A BLOB for a column of half-size floats may hold float32: it does when its size fits float32
@@ -97,16 +99,8 @@ int vs_search_set_query(vs_search *search, sqlite3_value *value, vs_err *err)
     search->counters.calls = 1;
     int rc = vs_search_read_query(search->who, search->plan, value, search->query_memory,
                                   &search->query, err);
-    if (rc == SQLITE_OK &&
-        dim_before !=
-            search->query.dim) { /* the statements check what they read against the dimension */
-        vs_rows_close(&search->table_rows);
-        vs_rows_close(&search->index_rows);
-        vs_rows_close(&search->rows_by_id);
-        if (search->is_walk_open) {
-            vs_normidx_close(&search->walk);
-            search->is_walk_open = 0;
-        }
+    if (rc == SQLITE_OK && dim_before != search->query.dim) {
+        search_close_statements(search); /* they check what they read against the dimension */
     }
     if (rc == SQLITE_OK) {
         rc = vs_scorer_init(&search->scorer, search->plan->options.metric, &search->query);
@@ -161,9 +155,8 @@ static int search_walk(vs_search *search, vs_collector *collector, vs_err *err)
     vs_profile *profile = NULL;
     int gave_up = 0;
     int rc = SQLITE_OK;
-    if (!search->is_walk_open) {
+    if (search->walk.falling.stmt == NULL) {
         rc = vs_normidx_open(&search->walk, search->plan, &shape, err);
-        search->is_walk_open = rc == SQLITE_OK;
     }
     if (rc == SQLITE_OK && search->plan->options.index == NULL) {
         rc = vs_profile_get(&search->conn->profiles, &search->plan->target, &shape, &profile, err);

@@ -20,7 +20,6 @@ typedef struct vs_search {
     vs_rows index_rows;
     vs_rows rows_by_id;
     vs_normidx walk;
-    int is_walk_open;
     vs_counters counters; /* of all runs since vs_search_set_query; added to vec_stats by
                              vs_search_report */
 } vs_search;

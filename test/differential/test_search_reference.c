@@ -623,7 +623,7 @@ static void ask_distance_range(diff_case *c, diff_query *q)
         limits[2] = limits[3] = 1.0;
         where = sqlite3_mprintf("distance = ?4");
     }
-    /* With k, an equality with a parameter is left to SQLite: it asks which of the k nearest ... */
+    /* With k, an equality with a parameter is checked after the k nearest were chosen. */
     int is_stream = form == 3 || diff_chance(c, 50);
     diff_hit *kept = diff_select(q, keep_range, limits, is_stream ? SIZE_MAX : (size_t)k, &count);
     sqlite3_stmt *stmt = diff_prepare(
