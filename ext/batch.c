@@ -6,7 +6,7 @@
  * search (scorer.c), and what is left gets its canonical distance: the answers are those of single
  * searches, bit for bit.
  *
- * Calls: rows.c, scorer.c, collector.c, kernels.
+ * Calls: rows.c, scorer.c, collector.c, distance.c, value.c, plan.c, metrics.c, kernels.
  * Called by: vtab_batch.c.
  * Threads: the connection's.
  */
@@ -419,8 +419,7 @@ int vs_batch_run(vs_conn *conn, const char *who, const vs_plan *plan, const vs_q
     if (rc == SQLITE_OK && conn->settings.stats) {
         pass.counters.calls = 1;
         pass.counters.time_ns = vs_metrics_now_ns() - started;
-        vs_metrics_add(&conn->metrics, plan->target.label, who, vs_strategy_name(plan->strategy),
-                       &pass.counters);
+        vs_metrics_add(&conn->metrics, plan->target.label, who, vs_plan_name(plan), &pass.counters);
     }
     batch_free(&pass);
     return rc;

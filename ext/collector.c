@@ -5,7 +5,7 @@
  * float32 rank alone. Order is total: by distance, then by id.
  *
  * Calls: scorer.c, rows.c, kernels (top-k).
- * Called by: normidx.c, search.c, batch.c.
+ * Called by: normidx.c, search.c, batch.c, pushdown.c and vtab_search.c (filters).
  * Threads: the connection's.
  */
 #include "collector.h"
@@ -47,11 +47,6 @@ void vs_collector_start(vs_collector *collector, vs_scorer *scorer, const vs_fil
     collector->counters = counters;
     vsk_topk_init(&collector->topk, memory, capacity);
     vs_scorer_set_limit(scorer, filter->distance_hi);
-}
-
-double vs_collector_limit(const vs_collector *collector)
-{
-    return collector->scorer->limit;
 }
 
 void vs_collector_restart(vs_collector *collector)

@@ -45,9 +45,6 @@ int vs_collector_offer(vs_collector *collector, vs_rows *rows, vs_err *err);
  * and norms. */
 void vs_collector_push(vs_collector *collector, double distance, int64_t id);
 
-/* No row beyond this distance is wanted any more: the k-th best so far, or the end of the range. */
-double vs_collector_limit(const vs_collector *collector);
-
 /* Forgets the collected rows but not their bound: rows beyond the k-th best so far stay unwanted.
  * For starting over another way. */
 void vs_collector_restart(vs_collector *collector);

@@ -6,7 +6,7 @@
  * kernels' property: same bits everywhere.
  *
  * Calls: kernels.
- * Called by: func.c, search.c, normidx.c.
+ * Called by: scorer.c, batch.c, norm_profile.c, func.c; names: options.c, plan.c.
  * Threads: any.
  */
 #include "distance.h"

@@ -3,7 +3,7 @@
  *
  * Not deterministic: the answer follows the table.
  *
- * Calls: target.c, norm_profile.c, search.c.
+ * Calls: options.c, target.c, plan.c, norm_profile.c, search.c, value.c.
  * Called by: vtab_search.c (registration).
  * Threads: the connection's.
  */

@@ -6,7 +6,7 @@
  * table, never while SQLite is called.
  *
  * Calls: nothing.
- * Called by: conn.c, search, vtab_stats.c.
+ * Called by: conn.c, search.c, batch.c, vtab_stats.c.
  * Threads: counters as their connection, jobs any.
  */
 #if !defined(_POSIX_C_SOURCE) && !defined(_WIN32)

@@ -8,8 +8,8 @@
  * that the index gives first are those of the largest norm, for l2 those whose norm is nearest to
  * the query's; the k-th best among them bounds what the search will have to read, from above.
  *
- * Calls: id_map.c, rows.c, distance.c, kernels.
- * Called by: plan.c, normidx.c.
+ * Calls: id_map.c, rows.c, target.c, distance.c, kernels.
+ * Called by: plan.c, search.c, normidx.c, func_search.c; conn.c owns the cache.
  * Threads: the connection's.
  */
 #include "norm_profile.h"

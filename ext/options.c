@@ -5,7 +5,7 @@
  * known key, and what is left when all known keys are removed, which must be {}.
  *
  * Calls: distance.c for metric names, value.c for type names.
- * Called by: plan.c.
+ * Called by: plan.c, func_search.c.
  * Threads: the connection's.
  */
 #include "options.h"

@@ -1,8 +1,8 @@
 /*
  * plan.c - which way a search reads its table, chosen by estimated cost, and the words for it.
  *
- * Calls: options.c, target.c, id_map.c, norm_profile.c.
- * Called by: vtab_search.c, vtab_batch.c, normidx.c (vs_plan_cost).
+ * Calls: options.c, target.c, id_map.c, norm_profile.c, distance.c, value.c.
+ * Called by: vtab_search.c, vtab_batch.c, func_search.c; costs: normidx.c, search.c.
  * Threads: the connection's.
  */
 #include "plan.h"
@@ -36,11 +36,16 @@
 /* A norm index must promise this much, or a pass, whose cost is certain, is taken. */
 #define PLAN_MARGIN 0.8
 
-const char *vs_strategy_name(vs_strategy strategy)
+const char *vs_plan_name(const vs_plan *plan)
 {
-    static const char *const names[] = {"pass", "norm index", "covering norm index", "named index",
-                                        "id list"};
-    return names[strategy];
+    static const char *const names[][2] = {
+        {"pass", "approximate pass"},
+        {"norm index", "approximate norm index"},
+        {"covering norm index", "approximate covering norm index"},
+        {"named index", "approximate named index"},
+        {"id list", "approximate id list"},
+    };
+    return names[plan->strategy][plan->options.has_norm_band];
 }
 
 double vs_plan_cost(const vs_plan *plan, vs_strategy strategy, double rows)

@@ -61,9 +61,11 @@ void vs_plan_to_pass(vs_plan *plan);
  */
 char *vs_plan_words(const vs_plan *plan);
 
-/* The strategy's name in vec_stats: "pass", "norm index", "covering norm index", "named index", "id
- * list". */
-const char *vs_strategy_name(vs_strategy strategy);
+/*
+ * The plan's name in vec_stats: "pass", "norm index", "covering norm index", "named index", "id
+ * list", each with "approximate " before it under a norm band. Static.
+ */
+const char *vs_plan_name(const vs_plan *plan);
 
 /* Turns a plan into one that reads the rows of a list of ids, unless the options name an index: its
  * rows are then filtered by the list. */

@@ -15,7 +15,7 @@
  * SQLite checks every condition again on the rows it gets, so a value that is hard to compare
  * (text, huge integers) may be treated loosely, to the side of more rows.
  *
- * Calls: args.c, collector.c (vs_filter).
+ * Calls: args.c, collector.c (filters), rows.c (order of ids).
  * Called by: vtab_search.c.
  * Threads: the connection's.
  */
@@ -111,6 +111,16 @@ static int pushdown_id_kind(sqlite3_index_info *info, int i, int has_k, int *out
     return SQLITE_OK;
 }
 
+/* Does the constraint leave out near rows? With k it must come before the k nearest are chosen, in
+ * every plan alike. */
+static int pushdown_is_distance_floor(const sqlite3_index_info *info, int i)
+{
+    unsigned char op = info->aConstraint[i].op;
+    return info->aConstraint[i].iColumn == VS_COL_DISTANCE &&
+           (op == SQLITE_INDEX_CONSTRAINT_GT || op == SQLITE_INDEX_CONSTRAINT_GE ||
+            op == SQLITE_INDEX_CONSTRAINT_EQ);
+}
+
 int vs_pushdown_find(const char *who, sqlite3_index_info *info, int has_k, int options,
                      vs_pushdown *out, vs_err *err)
 {
@@ -130,6 +140,8 @@ int vs_pushdown_find(const char *who, sqlite3_index_info *info, int has_k, int o
             }
         } else if (info->aConstraint[i].usable) {
             kind = pushdown_kind(info, i);
+        } else if (has_k && pushdown_is_distance_floor(info, i)) {
+            return SQLITE_CONSTRAINT; /* as for a list of ids that comes too late */
         }
         if (kind < 0) {
             continue;

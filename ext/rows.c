@@ -2,7 +2,7 @@
  * rows.c - the vectors of a table, one after the other, through SQLite.
  *
  * Calls: target.c, value.c.
- * Called by: search.c, batch.c, normidx.c.
+ * Called by: collector.c, search.c, batch.c, normidx.c, norm_profile.c, pushdown.c.
  * Threads: the connection's.
  */
 #include "rows.h"

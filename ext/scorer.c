@@ -15,8 +15,8 @@
  * |x| comes from the kernel's own sum of squares, widened by the same bound. Anything not finite
  * prunes nothing: every test is written so that a NaN or an infinity makes it false.
  *
- * Calls: kernels, distance.c.
- * Called by: search.c, batch.c, normidx.c.
+ * Calls: kernels, distance.c, value.c.
+ * Called by: collector.c, search.c, batch.c.
  * Threads: any, one scorer each.
  * Source: the error bound is Higham, Accuracy and Stability of Numerical Algorithms, 2nd edition,
  *     2002, chapter 3.

@@ -10,7 +10,7 @@
 /*
  * A query made ready. The float32 rank kernels bound each row's distance from below; a row whose
  * bound is above the limit cannot be in the answer, and only the others cost a canonical distance.
- * See docs/DESIGN.md, "Pruning in float32".
+ * See docs/DESIGN.md, "Rank bound".
  */
 typedef struct vs_scorer {
     vs_metric metric;

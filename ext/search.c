@@ -1,8 +1,8 @@
 /*
  * search.c - carries out a planned search for one query.
  *
- * Calls: normidx.c, collector.c, rows.c, norm_profile.c.
- * Called by: vtab_search.c.
+ * Calls: normidx.c, collector.c, scorer.c, rows.c, plan.c, norm_profile.c, metrics.c, value.c.
+ * Called by: vtab_search.c, func_search.c (queries).
  * Threads: the connection's.
  */
 #include "search.h"
@@ -171,6 +171,7 @@ static int search_walk(vs_search *search, vs_collector *collector, vs_err *err)
     search->counters.rows_skipped += search->walk.rows_skipped - skipped_before;
     if (rc == SQLITE_OK && gave_up) {
         search->counters.fallbacks++;
+        search->counters.rows_skipped -= search->walk.rows_skipped - skipped_before; /* met again */
         vs_collector_restart(collector);
         rc = search_read_all(search, &search->table_rows, VS_ROWS_TABLE, collector, err);
     }
@@ -223,7 +224,7 @@ void vs_search_report(vs_search *search, const char *operation)
 {
     if (search->counters.calls > 0 && search->conn->settings.stats) {
         vs_metrics_add(&search->conn->metrics, search->plan->target.label, operation,
-                       vs_strategy_name(search->plan->strategy), &search->counters);
+                       vs_plan_name(search->plan), &search->counters);
     }
     memset(&search->counters, 0, sizeof search->counters);
 }

@@ -9,11 +9,10 @@
 /* A planned search with its query and its prepared statements; run once, or once per batch of a
  * stream. */
 typedef struct vs_search {
-    vs_conn *conn;       /* borrowed */
-    const char *who;     /* static */
-    vs_plan *plan;       /* borrowed */
-    vs_profile *profile; /* borrowed from the connection during a run */
-    vs_vec query;        /* elements in query_memory */
+    vs_conn *conn;   /* borrowed */
+    const char *who; /* static */
+    vs_plan *plan;   /* borrowed */
+    vs_vec query; /* elements in query_memory */
     vs_scratch query_memory[2];
     vs_scorer scorer;
     vs_rows table_rows; /* opened on first use, one per way of reading */

@@ -57,8 +57,15 @@ static int settings_find_value(const char *who, const settings_entry *entry, sql
                                int *out, vs_err *err)
 {
     const char *text = (const char *)sqlite3_value_text(value);
+    char whole[24];
     if (text == NULL) {
         return SQLITE_NOMEM;
+    }
+    if (sqlite3_value_type(value) == SQLITE_FLOAT &&
+        sqlite3_value_double(value) == (double)sqlite3_value_int64(value)) {
+        /* 1.0 is 1: some languages have no other numbers. */
+        text = sqlite3_snprintf((int)sizeof whole, whole, "%lld",
+                                (long long)sqlite3_value_int64(value));
     }
     if (entry->values == NULL) {
         return vs_error(err, SQLITE_ERROR, "%s: '%s' can only be read", who, entry->name);

@@ -7,7 +7,7 @@
  * index.
  *
  * Calls: ddl.c.
- * Called by: plan.c, rows.c, normidx.c.
+ * Called by: plan.c, rows.c, id_map.c, norm_profile.c, func_search.c.
  * Threads: the connection's.
  */
 #include "target.h"
@@ -194,7 +194,8 @@ typedef struct target_columns {
     unsigned taken;  /* names of the rowid that are columns: bits 0 to 2 */
     int key_columns; /* of the primary key */
     char *key;       /* owned: its first column, quoted; NULL: none */
-    int is_integer;  /* that column is INTEGER or INT */
+    int is_integer;  /* that column is INTEGER: the rowid, where there is one */
+    int is_int;      /* it is INT, which is not the rowid */
 } target_columns;
 
 static int target_read_columns(vs_target *target, const char *who, const char *column,
@@ -224,8 +225,8 @@ static int target_read_columns(vs_target *target, const char *who, const char *c
             out->taken |= sqlite3_stricmp(name, target_rowid_names[i]) == 0 ? 1U << i : 0U;
         }
         if (sqlite3_column_int(stmt, 5) != 0 && out->key_columns++ == 0) {
-            out->is_integer =
-                sqlite3_stricmp(type, "INTEGER") == 0 || sqlite3_stricmp(type, "INT") == 0;
+            out->is_integer = sqlite3_stricmp(type, "INTEGER") == 0;
+            out->is_int = sqlite3_stricmp(type, "INT") == 0;
             out->key = sqlite3_mprintf("\"%w\"", name);
             rc = out->key == NULL ? SQLITE_NOMEM : rc;
         }
@@ -233,19 +234,28 @@ static int target_read_columns(vs_target *target, const char *who, const char *c
     return target_finish(stmt, target->db, who, rc, err);
 }
 
-/* The name of the rowid that no column has taken and that the table answers to; NULL in a WITHOUT
- * ROWID table. */
-static const char *target_rowid_name(const vs_target *target, unsigned taken)
+/*
+ * The name of the rowid that no column has taken and that the table answers to: *out, or NULL in a
+ * WITHOUT ROWID table.
+ */
+static int target_rowid_name(const vs_target *target, const char *who, unsigned taken,
+                             const char **out, vs_err *err)
 {
+    *out = NULL;
     for (unsigned i = 0; i < TARGET_ROWID_NAMES; i++) {
         if ((taken & (1U << i)) == 0) {
             int rc =
                 sqlite3_table_column_metadata(target->db, target->schema, target->table,
                                               target_rowid_names[i], NULL, NULL, NULL, NULL, NULL);
-            return rc == SQLITE_OK ? target_rowid_names[i] : NULL;
+            if (rc == SQLITE_OK) {
+                *out = target_rowid_names[i];
+            }
+            return rc == SQLITE_ERROR ? SQLITE_OK
+                   : rc == SQLITE_OK  ? rc
+                                      : vs_error_db(err, rc, target->db, who);
         }
     }
-    return NULL;
+    return SQLITE_OK;
 }
 
 /* Checks the column and finds the SQL of the id. */
@@ -258,22 +268,25 @@ static int target_find_columns(vs_target *target, const char *who, const char *c
         rc = vs_error(err, SQLITE_ERROR, "%s: table %s has no column %s", who, target->table,
                       column);
     }
+    const char *rowid = NULL;
     if (rc == SQLITE_OK) {
-        const char *rowid = target_rowid_name(target, columns.taken);
-        if (rowid != NULL) {
-            target->id_sql = sqlite3_mprintf("%s", rowid);
-            rc = target->id_sql == NULL ? SQLITE_NOMEM : SQLITE_OK;
-        } else if (columns.key_columns == 1 && columns.is_integer) {
-            target->id_sql = columns.key;
-            columns.key = NULL;
-        } else {
-            rc = vs_error(err, SQLITE_ERROR,
-                          "%s: table %s %s and its primary key is not a single INTEGER column", who,
-                          target->table,
-                          columns.taken == TARGET_ROWID_NAMES_ALL
-                              ? "hides its rowid behind columns named rowid, _rowid_ and oid"
-                              : "is WITHOUT ROWID");
-        }
+        rc = target_rowid_name(target, who, columns.taken, &rowid, err);
+    }
+    if (rc == SQLITE_OK && rowid != NULL) {
+        target->id_sql = sqlite3_mprintf("%s", rowid);
+        rc = target->id_sql == NULL ? SQLITE_NOMEM : SQLITE_OK;
+    } else if (rc == SQLITE_OK && columns.key_columns == 1 &&
+               (columns.is_integer ||
+                (columns.is_int && columns.taken != TARGET_ROWID_NAMES_ALL))) {
+        target->id_sql = columns.key;
+        columns.key = NULL;
+    } else if (rc == SQLITE_OK) {
+        rc = vs_error(err, SQLITE_ERROR,
+                      "%s: table %s %s and its primary key is not a single INTEGER column", who,
+                      target->table,
+                      columns.taken == TARGET_ROWID_NAMES_ALL
+                          ? "hides its rowid behind columns named rowid, _rowid_ and oid"
+                          : "is WITHOUT ROWID");
     }
     sqlite3_free(columns.key);
     return rc;
@@ -368,7 +381,7 @@ static int target_norm_sql(const vs_target *target, const char *who, const char 
 
 /* Describes the index called `name`. */
 static int target_describe_index(const vs_target *target, const char *who, const char *name,
-                                 vsk_type type, vs_index *out, vs_err *err)
+                                 int is_partial, vsk_type type, vs_index *out, vs_err *err)
 {
     sqlite3_stmt *stmt;
     char *create_index = NULL;
@@ -401,9 +414,16 @@ static int target_describe_index(const vs_target *target, const char *who, const
         rc = target_norm_sql(target, who, first_column, create_index, type, &out->norm_sql, err);
     }
     vs_ddl_span where;
-    if (rc == SQLITE_OK && create_index != NULL && vs_ddl_index_where(create_index, &where)) {
-        out->where_sql = vs_ddl_without_comments(where);
-        rc = out->where_sql == NULL ? SQLITE_NOMEM : SQLITE_OK;
+    if (rc == SQLITE_OK && is_partial) {
+        if (create_index != NULL && vs_ddl_index_where(create_index, &where)) {
+            out->where_sql = vs_ddl_without_comments(where);
+            rc = out->where_sql == NULL ? SQLITE_NOMEM : SQLITE_OK;
+        } else {
+            rc = vs_error(err, SQLITE_ERROR,
+                          "%s: the predicate of partial index %s cannot be read from "
+                          "the schema",
+                          who, name);
+        }
     }
     if (rc == SQLITE_OK) {
         out->name = sqlite3_mprintf("%s", name);
@@ -439,7 +459,8 @@ static int target_find_indexes(vs_target *target, const char *who, vsk_type type
             continue; /* belongs to a PRIMARY KEY or UNIQUE constraint */
         }
         vs_index index;
-        rc = target_describe_index(target, who, name, type, &index, err);
+        rc = target_describe_index(target, who, name, sqlite3_column_int(stmt, 4), type, &index,
+                                   err);
         if (rc != SQLITE_OK) {
             break;
         }
@@ -503,6 +524,7 @@ int vs_target_index(const vs_target *target, const char *who, const char *name, 
 {
     sqlite3_stmt *stmt;
     char *found = NULL;
+    int is_partial = 0;
     sqlite3_str *list = sqlite3_str_new(target->db);
     memset(out, 0, sizeof *out);
     int rc = target_prepare_pragma(
@@ -518,6 +540,7 @@ int vs_target_index(const vs_target *target, const char *who, const char *name, 
         sqlite3_str_appendf(list, "%s%s", sqlite3_str_length(list) > 0 ? ", " : "", row_name);
         if (found == NULL && sqlite3_stricmp(row_name, name) == 0) {
             found = row_name;
+            is_partial = sqlite3_column_int(stmt, 4);
         } else {
             sqlite3_free(row_name);
         }
@@ -531,7 +554,7 @@ int vs_target_index(const vs_target *target, const char *who, const char *name, 
                       name, names == NULL ? "it has none" : "it has ", names == NULL ? "" : names);
     }
     if (rc == SQLITE_OK) {
-        rc = target_describe_index(target, who, found, type, out, err);
+        rc = target_describe_index(target, who, found, is_partial, type, out, err);
     }
     sqlite3_free(names);
     sqlite3_free(found);

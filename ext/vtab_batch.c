@@ -15,7 +15,7 @@
  * themselves. Within a statement that writes, all are answered at once: later groups would see what
  * it wrote.
  *
- * Calls: plan.c, batch.c, args.c.
+ * Calls: plan.c, batch.c, args.c, vs_api.c.
  * Called by: vtab_search.c (registration).
  * Threads: the connection's.
  */
@@ -49,12 +49,15 @@ typedef struct batch_cursor {
     vs_plan plan;
     vs_queries queries;
     size_t k;
-    vsk_hit *hits;                             /* owned: [held][k] */
-    size_t *counts;                            /* owned: [held] */
-    size_t held;                               /* queries that hits has room for */
-    size_t first;                              /* query of hits[0] */
+    vsk_hit *pass;       /* owned: [group][k], the rows that one pass finds */
+    size_t *pass_counts; /* owned: [group] */
+    vsk_hit *hits;       /* owned: the rows of the queries answered, one after the other */
+    size_t *ends;        /* owned: [held] where each query's rows end in hits */
+    size_t hit_capacity;
+    size_t held;                               /* queries that are answered at a time */
+    size_t first;                              /* query whose rows come first in hits */
     size_t answered;                           /* queries in hits */
-    size_t query, rank;                        /* the current row: query within hits, rank from 0 */
+    size_t query, hit;                         /* the current row: query within hits, row of hits */
     sqlite3_value *arguments[BATCH_ARGUMENTS]; /* owned copies */
     int64_t row;                               /* rows returned so far */
     int is_end;
@@ -166,10 +169,15 @@ static void batch_clear(batch_cursor *cursor)
         cursor->has_plan = 0;
     }
     vs_queries_free(&cursor->queries);
+    sqlite3_free(cursor->pass);
+    sqlite3_free(cursor->pass_counts);
     sqlite3_free(cursor->hits);
-    sqlite3_free(cursor->counts);
+    sqlite3_free(cursor->ends);
+    cursor->pass = NULL;
+    cursor->pass_counts = NULL;
     cursor->hits = NULL;
-    cursor->counts = NULL;
+    cursor->ends = NULL;
+    cursor->hit_capacity = 0;
     for (int i = 0; i < BATCH_ARGUMENTS; i++) {
         sqlite3_value_free(cursor->arguments[i]);
         cursor->arguments[i] = NULL;
@@ -185,32 +193,59 @@ static int vtab_batch_close(sqlite3_vtab_cursor *base)
     return SQLITE_OK;
 }
 
+/* Appends what a pass found for one query. */
+static int batch_append(batch_cursor *cursor, size_t query, size_t at, const vsk_hit *found,
+                        size_t count)
+{
+    if (at + count > cursor->hit_capacity) {
+        size_t capacity = 2 * cursor->hit_capacity + count;
+        vsk_hit *grown = sqlite3_realloc64(cursor->hits, capacity * sizeof *grown);
+        if (grown == NULL) {
+            return SQLITE_NOMEM;
+        }
+        cursor->hits = grown;
+        cursor->hit_capacity = capacity;
+    }
+    if (count > 0) {
+        memcpy(cursor->hits + at, found, count * sizeof *found);
+    }
+    cursor->ends[query] = at + count;
+    return SQLITE_OK;
+}
+
 /* Answers the next queries, as many as are held, in passes of a group each. */
 static int batch_answer(batch_cursor *cursor, vs_err *err)
 {
     size_t group = vs_batch_group((int64_t)cursor->k);
     size_t left = cursor->queries.count - cursor->first;
-    cursor->answered = left < cursor->held ? left : cursor->held;
-    for (size_t done = 0; done < cursor->answered; done += group) {
-        size_t count = cursor->answered - done < group ? cursor->answered - done : group;
+    size_t wanted = left < cursor->held ? left : cursor->held;
+    size_t at = 0;
+    cursor->answered = 0;
+    for (size_t done = 0; done < wanted; done += group) {
+        size_t count = wanted - done < group ? wanted - done : group;
         int rc = vs_batch_run(cursor->conn, batch_who, &cursor->plan, &cursor->queries,
-                              cursor->first + done, count, cursor->k,
-                              cursor->hits + done * cursor->k, cursor->counts + done, err);
+                              cursor->first + done, count, cursor->k, cursor->pass,
+                              cursor->pass_counts, err);
+        for (size_t i = 0; rc == SQLITE_OK && i < count; i++) {
+            rc = batch_append(cursor, done + i, at, cursor->pass + i * cursor->k,
+                              cursor->pass_counts[i]);
+            at += cursor->pass_counts[i];
+        }
         if (rc != SQLITE_OK) {
-            cursor->answered = 0;
             return rc;
         }
     }
+    cursor->answered = wanted;
     return SQLITE_OK;
 }
 
-/* Moves to the first row at or after (query, rank), answering further queries as needed. */
+/* Moves to the query that the row at cursor->hit belongs to, answering further queries as needed.
+ */
 static int batch_settle(batch_cursor *cursor, vs_err *err)
 {
     for (;;) {
-        while (cursor->query < cursor->answered && cursor->rank >= cursor->counts[cursor->query]) {
+        while (cursor->query < cursor->answered && cursor->hit >= cursor->ends[cursor->query]) {
             cursor->query++;
-            cursor->rank = 0;
         }
         cursor->is_end = cursor->query == cursor->answered;
         if (!cursor->is_end) {
@@ -218,7 +253,7 @@ static int batch_settle(batch_cursor *cursor, vs_err *err)
         }
         cursor->first += cursor->answered;
         cursor->query = 0;
-        cursor->rank = 0;
+        cursor->hit = 0;
         int rc = batch_answer(cursor, err);
         if (rc != SQLITE_OK || cursor->answered == 0) {
             return rc;
@@ -269,11 +304,12 @@ static int batch_start(batch_cursor *cursor, int argc, sqlite3_value **argv, vs_
         return rc;
     }
     cursor->k = (size_t)k;
-    cursor->held = vs_args_is_writing(cursor->conn->db) ? cursor->queries.count : vs_batch_group(k);
-    cursor->hits =
-        sqlite3_malloc64(cursor->held * (cursor->k > 0 ? cursor->k : 1) * sizeof *cursor->hits);
-    cursor->counts = sqlite3_malloc64(cursor->held * sizeof *cursor->counts);
-    if (cursor->hits == NULL || cursor->counts == NULL) {
+    size_t group = vs_batch_group(k);
+    cursor->held = vs_args_is_writing(cursor->conn->db) ? cursor->queries.count : group;
+    cursor->pass = sqlite3_malloc64(group * (cursor->k > 0 ? cursor->k : 1) * sizeof *cursor->pass);
+    cursor->pass_counts = sqlite3_malloc64(group * sizeof *cursor->pass_counts);
+    cursor->ends = sqlite3_malloc64(cursor->held * sizeof *cursor->ends);
+    if (cursor->pass == NULL || cursor->pass_counts == NULL || cursor->ends == NULL) {
         return SQLITE_NOMEM;
     }
     return batch_settle(cursor, err);
@@ -291,7 +327,7 @@ static int vtab_batch_filter(sqlite3_vtab_cursor *base, int number, const char *
                           "%s: needs arguments (table, column, queries, k [, options])", batch_who);
         return vs_error_vtab(base->pVtab, rc, &err);
     }
-    cursor->first = cursor->answered = cursor->query = cursor->rank = 0;
+    cursor->first = cursor->answered = cursor->query = cursor->hit = 0;
     cursor->row = 0;
     return vs_error_vtab(base->pVtab, batch_start(cursor, argc, argv, &err), &err);
 }
@@ -300,7 +336,7 @@ static int vtab_batch_next(sqlite3_vtab_cursor *base)
 {
     batch_cursor *cursor = (batch_cursor *)base;
     vs_err err = VS_ERR_INIT;
-    cursor->rank++;
+    cursor->hit++;
     cursor->row++;
     return vs_error_vtab(base->pVtab, batch_settle(cursor, &err), &err);
 }
@@ -313,13 +349,14 @@ static int vtab_batch_eof(sqlite3_vtab_cursor *base)
 static int vtab_batch_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, int column)
 {
     batch_cursor *cursor = (batch_cursor *)base;
-    const vsk_hit *hit = &cursor->hits[cursor->query * cursor->k + cursor->rank];
+    const vsk_hit *hit = &cursor->hits[cursor->hit];
+    size_t first = cursor->query == 0 ? 0 : cursor->ends[cursor->query - 1];
     switch (column) {
     case BATCH_QUERY_NO:
         sqlite3_result_int64(ctx, (int64_t)(cursor->first + cursor->query));
         break;
     case BATCH_RANK:
-        sqlite3_result_int64(ctx, (int64_t)cursor->rank + 1);
+        sqlite3_result_int64(ctx, (int64_t)(cursor->hit - first) + 1);
         break;
     case BATCH_ID:
         sqlite3_result_int64(ctx, hit->id);

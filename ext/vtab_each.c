@@ -13,6 +13,8 @@
  */
 #include "vtab_each.h"
 
+#include "args.h"
+
 typedef struct vtab_each_cursor {
     sqlite3_vtab_cursor base;
     sqlite3_value *argument; /* owned; holds the elements of a BLOB */
@@ -52,6 +54,7 @@ static int vtab_each_disconnect(sqlite3_vtab *vtab)
 
 static int vtab_each_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info)
 {
+    (void)vtab;
     int is_present = 0;
     for (int i = 0; i < info->nConstraint; i++) {
         if (info->aConstraint[i].iColumn != VTAB_EACH_VECTOR ||
@@ -72,9 +75,8 @@ static int vtab_each_best_index(sqlite3_vtab *vtab, sqlite3_index_info *info)
     if (is_present) {
         return SQLITE_CONSTRAINT;
     }
-    sqlite3_free(vtab->zErrMsg);
-    vtab->zErrMsg = sqlite3_mprintf("vec_each: takes a vector, as in vec_each('[1, 2, 3]')");
-    return SQLITE_ERROR;
+    vs_args_plan_incomplete(info);
+    return SQLITE_OK;
 }
 
 static int vtab_each_open(sqlite3_vtab *vtab, sqlite3_vtab_cursor **out)
@@ -103,9 +105,13 @@ static int vtab_each_filter(sqlite3_vtab_cursor *base, int plan, const char *pla
 {
     vtab_each_cursor *cursor = (vtab_each_cursor *)base;
     vs_err err = VS_ERR_INIT;
-    (void)plan;
     (void)plan_text;
     (void)argc;
+    if (plan == VS_ARGS_INCOMPLETE) {
+        int failed =
+            vs_error(&err, SQLITE_ERROR, "vec_each: takes a vector, as in vec_each('[1, 2, 3]')");
+        return vs_error_vtab(base->pVtab, failed, &err);
+    }
     assert(argc == 1);
     sqlite3_value_free(cursor->argument);
     cursor->argument = NULL;

@@ -26,7 +26,7 @@
  * stays open between two calls. A statement that also writes gets all rows of its stream at once:
  * between batches it would see its own changes.
  *
- * Calls: plan.c, search.c, pushdown.c, args.c.
+ * Calls: plan.c, search.c, pushdown.c, args.c, vs_api.c, vtab_batch.c, func_search.c.
  * Called by: vecshard.c (registration).
  * Threads: the connection's.
  */

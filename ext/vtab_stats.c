@@ -3,7 +3,7 @@
  *
  *     SELECT operation, element_type, level FROM vec_kernels;
  *     SELECT target, strategy, calls, rows_read, time_ms FROM vec_stats;
- *     SELECT name, target, phase, done, total, eta_s FROM vec_jobs;
+ *     SELECT name, target, phase, done, total, eta FROM vec_jobs;
  *
  * Columns: see vtab_stats_tables at the end. Each table is read as a snapshot: all rows are copied
  * when a scan begins, so a query that searches while it reads its own statistics sees one moment.
@@ -260,7 +260,7 @@ static size_t vtab_stats_jobs_take(const vs_conn *conn, void *rows)
 }
 
 /*
- * rate: rows per second since the job began; eta_s: seconds left at that rate. NULL while there is
+ * rate: rows per second since the job began; eta: seconds left at that rate. NULL while there is
  * nothing to go by.
  */
 static void vtab_stats_jobs_result_estimate(sqlite3_context *ctx, const vs_job_row *job,
@@ -321,7 +321,7 @@ static const vtab_stats_table vtab_stats_tables[] = {
     {"vec_jobs",
      "CREATE TABLE vec_jobs(job INTEGER, name TEXT, target TEXT, phase TEXT, done INTEGER, total "
      "INTEGER, rate REAL, "
-     "eta_s REAL)",
+     "eta REAL)",
      0, sizeof(vs_job_row), vtab_stats_jobs_capacity, vtab_stats_jobs_take, vtab_stats_jobs_column},
 };
 

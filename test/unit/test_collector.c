@@ -68,7 +68,7 @@ static void the_k_best_are_kept_and_ties_go_to_the_lower_id(void **state)
     for (size_t i = 0; i < VS_TEST_COUNT(ids); i++) {
         vs_collector_push(&collector, distances[i], ids[i]);
     }
-    assert_true(vs_collector_limit(&collector) == 1.0);
+    assert_true(collector.scorer->limit == 1.0);
     vsk_topk_sort(&collector.topk);
     assert_int_equal(collector.topk.count, 4);
     assert_int_equal(memory[0].id, 3);
@@ -93,7 +93,7 @@ static void range_and_position_decide_together(void **state)
     filter.after_distance = 2.0;
     filter.after_id = 5;
     start(&collector, &scorer, &filter, memory, 9, &counters);
-    assert_true(vs_collector_limit(&collector) == 3.0);
+    assert_true(collector.scorer->limit == 3.0);
     vs_collector_push(&collector, 0.5, 9); /* below the range */
     vs_collector_push(&collector, 1.5, 9); /* before the position */
     vs_collector_push(&collector, 2.0, 4);
@@ -123,7 +123,7 @@ static void starting_over_keeps_the_bound(void **state)
     vs_collector_push(&collector, 2.0, 2);
     vs_collector_restart(&collector);
     assert_int_equal(collector.topk.count, 0);
-    assert_true(vs_collector_limit(&collector) == 4.0);
+    assert_true(collector.scorer->limit == 4.0);
     vs_collector_push(&collector, 2.0, 2);
     vs_collector_push(&collector, 4.0, 1);
     assert_int_equal(collector.topk.count, 2);

@@ -92,16 +92,16 @@ static void running_jobs_are_rows_for_every_connection(void **state)
     (void)state;
     vs_test_gives(db, "SELECT count(*) FROM vec_jobs", "0");
     int slot = vs_job_begin("build", "docs.embedding", "reading", 100);
-    vs_test_gives(db, "SELECT name, target, phase, done, total, rate, eta_s FROM vec_jobs",
+    vs_test_gives(db, "SELECT name, target, phase, done, total, rate, eta FROM vec_jobs",
                   "build|docs.embedding|reading|0|100|NULL|NULL");
     vs_job_progress(slot, 50);
     vs_test_gives(
-        db, "SELECT done, total, rate > 0, eta_s >= 0, abs(rate * eta_s - 50) < 1e-6 FROM vec_jobs",
+        db, "SELECT done, total, rate > 0, eta >= 0, abs(rate * eta - 50) < 1e-6 FROM vec_jobs",
         "50|100|1|1|1");
     vs_job_end(slot);
     slot = vs_job_begin("build", "docs.embedding", "reading", 0);
     vs_job_progress(slot, 50);
-    vs_test_gives(db, "SELECT done, total, rate > 0, eta_s FROM vec_jobs", "50|NULL|1|NULL");
+    vs_test_gives(db, "SELECT done, total, rate > 0, eta FROM vec_jobs", "50|NULL|1|NULL");
     vs_job_end(slot);
     vs_test_gives(db, "SELECT count(*) FROM vec_jobs", "0");
 }
