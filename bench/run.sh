@@ -1,0 +1,69 @@
+#!/bin/sh
+# Measures everything and writes one JSON line per measurement: what `make bench` runs.
+#
+#     sh bench/run.sh                         into build/bench/results
+#     RESULTS=bench/results sh bench/run.sh   into the recorded results, with RESULTS.md and plots
+#     PARTS="pass norm" sh bench/run.sh       kernels, strategies, peers, or parts of bench_sqlite.c
+#     BENCH_CLOCK=cpu sh bench/run.sh         the process's own time, on a machine that is not idle
+#
+# Wants vecshard.so to be built (make), some 12 GB of disk under build/bench for the tables that it
+# makes once, and 8 GB of memory so that they stay in the system's cache. VECSHARD_SO names another
+# build of the extension.
+set -eu
+cd "$(dirname -- "$0")/.."
+
+CC=${CC:-cc}
+PARTS=${PARTS:-kernels pass norm batch threads load memory strategies peers}
+RESULTS=${RESULTS:-build/bench/results}
+VECSHARD_SO=${VECSHARD_SO:-$PWD/vecshard}
+VECSHARD_COMMIT=${VECSHARD_COMMIT:-$(git rev-parse --short HEAD 2> /dev/null || true)}
+export VECSHARD_SO VECSHARD_COMMIT
+
+warnings="-Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes"
+flags="-std=c11 -O3 $warnings -Werror"
+shared="bench/bench_support.c bench/bench_tables.c"
+date=$(date -u +%Y-%m-%d)
+mkdir -p build/bench "$RESULTS"
+
+# wanted NAME: is it among the parts?
+wanted() {
+    case " $PARTS " in
+    *" $1 "*) return 0 ;;
+    *) return 1 ;;
+    esac
+}
+
+if wanted kernels; then
+    # shellcheck disable=SC2086
+    $CC $flags -ffp-contract=off -o build/bench/bench_kernels bench/bench_kernels.c kernels/*.c \
+        kernels/*/*.c -lm
+    build/bench/bench_kernels > "$RESULTS/$date-kernels.jsonl"
+fi
+
+sqlite_parts=
+for part in pass norm batch threads load memory; do
+    if wanted $part; then
+        sqlite_parts="$sqlite_parts $part"
+    fi
+done
+if [ -n "$sqlite_parts" ]; then
+    # shellcheck disable=SC2086
+    $CC $flags -o build/bench/bench_sqlite bench/bench_sqlite.c $shared -lsqlite3 -lm -lpthread
+    # shellcheck disable=SC2086
+    build/bench/bench_sqlite build/bench $sqlite_parts > "$RESULTS/$date-sqlite.jsonl"
+fi
+
+if wanted strategies; then
+    # shellcheck disable=SC2086
+    $CC $flags -o build/bench/bench_strategies bench/bench_strategies.c $shared -lsqlite3 -lm
+    build/bench/bench_strategies build/bench > "$RESULTS/$date-strategies.jsonl"
+fi
+
+if wanted peers; then
+    python3 bench/peers.py --results "$RESULTS"
+fi
+
+# A program that failed above ended this script, so what is reported was measured and right.
+if wanted peers || [ "$RESULTS" = bench/results ]; then
+    python3 bench/report.py "$RESULTS"
+fi
