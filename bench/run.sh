@@ -37,7 +37,7 @@ if wanted kernels; then
     # shellcheck disable=SC2086
     $CC $flags -ffp-contract=off -o build/bench/bench_kernels bench/bench_kernels.c kernels/*.c \
         kernels/*/*.c -lm
-    build/bench/bench_kernels > "$RESULTS/$date-kernels.jsonl"
+    build/bench/bench_kernels dim=768 where=ram > "$RESULTS/$date-kernels.jsonl"
 fi
 
 sqlite_parts=

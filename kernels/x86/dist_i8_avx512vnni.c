@@ -51,26 +51,19 @@ double vsk_dot_i8_avx512vnni(const void *a, const void *b, size_t dim)
     const unsigned char *x = a;
     const unsigned char *y = b;
     __m512i zero = _mm512_setzero_si512();
-    vnni_sums even = {zero, zero}; /* two chains of additions hide each other's latency */
-    vnni_sums odd = {zero, zero};
-    size_t i = 0;
+    vnni_sums sums = {zero,
+                      zero}; /* one line a step: two at once read a fifth slower from memory */
+    size_t rest = dim % VNNI_BLOCK;
 
-    for (; i + 2 * VNNI_BLOCK <= dim; i += 2 * VNNI_BLOCK) {
-        _mm_prefetch((const char *)y + i + VNNI_AHEAD, _MM_HINT_T0);
-        _mm_prefetch((const char *)y + i + VNNI_AHEAD + VNNI_BLOCK, _MM_HINT_T0);
-        vnni_add(&even, x + i, y + i, VNNI_BLOCK);
-        vnni_add(&odd, x + i + VNNI_BLOCK, y + i + VNNI_BLOCK, VNNI_BLOCK);
+    for (const unsigned char *end = x + (dim - rest); x < end; x += VNNI_BLOCK) {
+        _mm_prefetch((const char *)y + VNNI_AHEAD, _MM_HINT_T0);
+        vnni_add(&sums, x, y, VNNI_BLOCK);
+        y += VNNI_BLOCK;
     }
-    if (i + VNNI_BLOCK <= dim) {
-        vnni_add(&even, x + i, y + i, VNNI_BLOCK);
-        i += VNNI_BLOCK;
+    if (rest > 0) {
+        vnni_add(&sums, x, y, rest);
     }
-    if (i < dim) {
-        vnni_add(&odd, x + i, y + i, dim - i);
-    }
-    return _mm512_reduce_add_epi32(
-        vnni_unbiased(_mm512_add_epi32(even.biased_u32x16, odd.biased_u32x16),
-                      _mm512_add_epi32(even.plain_u32x16, odd.plain_u32x16)));
+    return _mm512_reduce_add_epi32(vnni_unbiased(sums.biased_u32x16, sums.plain_u32x16));
 }
 
 double vsk_sumsq_i8_avx512vnni(const void *a, size_t dim)

@@ -2,24 +2,9 @@
  * test_batch.c - reading the queries of a batch, and how many share a pass.
  */
 #include "../search_fixture.h"
+#include "../vs_test_db.h"
 
 #include "../../ext/batch.h"
-
-static sqlite3 *db;
-
-static int open_db(void **state)
-{
-    (void)state;
-    db = vs_test_open();
-    return 0;
-}
-
-static int close_db(void **state)
-{
-    (void)state;
-    vs_test_close(db);
-    return 0;
-}
 
 static int read_queries(const char *expression, vsk_type type, size_t dim, vs_queries *out,
                         vs_err *err)

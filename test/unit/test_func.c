@@ -2,7 +2,7 @@
  * test_func.c - scalar SQL functions: results, sentences, subtypes, flags, and no allocation per
  * row.
  */
-#include "../vs_test.h"
+#include "../vs_test_db.h"
 
 #include "../vs_fault.h"
 
@@ -11,22 +11,6 @@
 #include <locale.h>
 #include <stdio.h>
 #include <zstd.h>
-
-static sqlite3 *db;
-
-static int open_db(void **state)
-{
-    (void)state;
-    db = vs_test_open();
-    return 0;
-}
-
-static int close_db(void **state)
-{
-    (void)state;
-    vs_test_close(db);
-    return 0;
-}
 
 typedef struct sql_case {
     const char *sql, *expected;

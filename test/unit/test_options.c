@@ -2,24 +2,9 @@
  * test_options.c - the JSON options of a search.
  */
 #include "../search_fixture.h"
+#include "../vs_test_db.h"
 
 #include "../../ext/options.h"
-
-static sqlite3 *db;
-
-static int open_db(void **state)
-{
-    (void)state;
-    db = vs_test_open();
-    return 0;
-}
-
-static int close_db(void **state)
-{
-    (void)state;
-    vs_test_close(db);
-    return 0;
-}
 
 static vs_options parse(const char *text)
 {

@@ -3,26 +3,11 @@
  * of a filter.
  */
 #include "../search_fixture.h"
+#include "../vs_test_db.h"
 
 #include <math.h>
 
 #include "../../ext/pushdown.h"
-
-static sqlite3 *db;
-
-static int open_db(void **state)
-{
-    (void)state;
-    db = vs_test_open();
-    return 0;
-}
-
-static int close_db(void **state)
-{
-    (void)state;
-    vs_test_close(db);
-    return 0;
-}
 
 static void words_are_read_from_the_end(void **state)
 {

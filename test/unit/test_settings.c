@@ -1,23 +1,7 @@
 /*
  * test_settings.c - vec_config reads and sets what one connection keeps.
  */
-#include "../vs_test.h"
-
-static sqlite3 *db;
-
-static int open_db(void **state)
-{
-    (void)state;
-    db = vs_test_open();
-    return 0;
-}
-
-static int close_db(void **state)
-{
-    (void)state;
-    vs_test_close(db);
-    return 0;
-}
+#include "../vs_test_db.h"
 
 static void defaults_are_read(void **state)
 {

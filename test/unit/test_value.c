@@ -1,29 +1,13 @@
 /*
  * test_value.c - SQL values as vectors, and conversion between element types.
  */
-#include "../vs_test.h"
+#include "../vs_test_db.h"
 
 #include "../vs_fault.h"
 
 #include "../../ext/value.h"
 
 #include <math.h>
-
-static sqlite3 *db;
-
-static int open_db(void **state)
-{
-    (void)state;
-    db = vs_test_open();
-    return 0;
-}
-
-static int close_db(void **state)
-{
-    (void)state;
-    vs_test_close(db);
-    return 0;
-}
 
 /* Reads the value of an expression as a vector of `type`; the statement keeps it alive. */
 static int read_expression(const char *expression, vsk_type type, sqlite3_stmt **stmt,

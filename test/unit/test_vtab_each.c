@@ -1,25 +1,9 @@
 /*
  * test_vtab_each.c - vec_each: one row per element.
  */
-#include "../vs_test.h"
+#include "../vs_test_db.h"
 
 #include "../vs_fault.h"
-
-static sqlite3 *db;
-
-static int open_db(void **state)
-{
-    (void)state;
-    db = vs_test_open();
-    return 0;
-}
-
-static int close_db(void **state)
-{
-    (void)state;
-    vs_test_close(db);
-    return 0;
-}
 
 static void elements_are_rows_counted_from_zero(void **state)
 {
