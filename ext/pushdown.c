@@ -10,6 +10,8 @@
  *                           which rows of that table are among the k nearest. In a stream it
  *                           changes nothing but the rank, so it is taken unless the statement looks
  *                           at the rank
+ *   distance = x            as the other ranges, unless it may stand for a list that SQLite
+ *                           searches value by value (pushdown_is_list)
  *   rank < x                yes: so many rows are enough
  *
  * SQLite checks every condition again on the rows it gets, so a value that is hard to compare
