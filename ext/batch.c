@@ -203,6 +203,7 @@ typedef struct batch_pass {
     float *rows_f32;     /* [block_rows][dim] */
     float *queries_f32;  /* [count][dim] */
     float *ranks;        /* [count][block_rows] */
+    sqlite3_stmt *poll;  /* "SELECT 1" */
 } batch_pass;
 
 static void batch_free(batch_pass *pass)
@@ -219,6 +220,7 @@ static void batch_free(batch_pass *pass)
     sqlite3_free(pass->rows_f32);
     sqlite3_free(pass->queries_f32);
     sqlite3_free(pass->ranks);
+    sqlite3_finalize(pass->poll);
 }
 
 /* Zeroed memory of count x size bytes. Sets *rc without memory. */
@@ -231,6 +233,15 @@ static void *batch_alloc(size_t count, size_t size, int *rc)
         memset(memory, 0, count * size);
     }
     return memory;
+}
+
+/* Has the statement been interrupted? A step of any statement tells, also of a host's progress
+ * handler. */
+static int batch_poll(batch_pass *pass)
+{
+    int rc = sqlite3_step(pass->poll);
+    (void)sqlite3_reset(pass->poll);
+    return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
 static int batch_init(batch_pass *pass, size_t k, vsk_hit *hits)
@@ -275,27 +286,25 @@ static int batch_init(batch_pass *pass, size_t k, vsk_hit *hits)
     return rc;
 }
 
-/* Ranks of all queries against all rows of the block. */
-static void batch_rank(batch_pass *pass)
+/* Ranks of queries first .. first + count against the rows of the block, which are float32 at
+ * `rows`. */
+static void batch_rank(batch_pass *pass, const float *rows, size_t first, size_t count)
 {
     const vsk_table *kernels = vsk_get();
     size_t dim = pass->dim;
     size_t n = pass->block_count;
     vs_metric metric = pass->plan->options.metric;
-    const float *rows = (const float *)(const void *)pass->rows;
-    if (pass->rows_f32 != NULL) {
-        kernels->to_f32[pass->queries->type](pass->rows, pass->rows_f32, n * dim);
-        rows = pass->rows_f32;
-    }
+    const float *queries = pass->queries_f32 + first * dim;
+    float *ranks = pass->ranks + first * n;
     if (metric == VS_L1) {
-        for (size_t i = 0; i < pass->count; i++) {
-            kernels->rank_l1[VSK_F32](pass->queries_f32 + i * dim, rows, dim * sizeof(float), n,
-                                      dim, pass->ranks + i * n);
+        for (size_t i = 0; i < count; i++) {
+            kernels->rank_l1[VSK_F32](queries + i * dim, rows, dim * sizeof(float), n, dim,
+                                      ranks + i * n);
         }
     } else if (metric == VS_L2 || metric == VS_L2SQ) {
-        kernels->tile_l2sq(pass->queries_f32, dim, pass->count, rows, dim, n, dim, pass->ranks);
+        kernels->tile_l2sq(queries, dim, count, rows, dim, n, dim, ranks);
     } else {
-        kernels->tile_dot(pass->queries_f32, dim, pass->count, rows, dim, n, dim, pass->ranks);
+        kernels->tile_dot(queries, dim, count, rows, dim, n, dim, ranks);
     }
 }
 
@@ -328,15 +337,32 @@ static void batch_score(batch_pass *pass, size_t query)
     }
 }
 
-static void batch_flush(batch_pass *pass)
+/* All queries against the block, in slices of about a millisecond. */
+static int batch_flush(batch_pass *pass)
 {
-    if (pass->has_ranks && pass->block_count > 0) {
-        batch_rank(pass);
+    const float *rows = (const float *)(const void *)pass->rows;
+    size_t n = pass->block_count;
+    int rc = SQLITE_OK;
+    if (n == 0) {
+        return SQLITE_OK;
     }
-    for (size_t i = 0; i < pass->count; i++) {
-        batch_score(pass, i);
+    size_t slice = VS_BATCH_SLICE_ELEMENTS / (n * pass->dim) + 1;
+    if (pass->rows_f32 != NULL) {
+        vsk_get()->to_f32[pass->queries->type](pass->rows, pass->rows_f32, n * pass->dim);
+        rows = pass->rows_f32;
+    }
+    for (size_t first = 0; rc == SQLITE_OK && first < pass->count; first += slice) {
+        size_t count = pass->count - first < slice ? pass->count - first : slice;
+        if (pass->has_ranks) {
+            batch_rank(pass, rows, first, count);
+        }
+        for (size_t i = first; i < first + count; i++) {
+            batch_score(pass, i);
+        }
+        rc = first + count < pass->count ? batch_poll(pass) : SQLITE_OK;
     }
     pass->block_count = 0;
+    return rc;
 }
 
 /* Takes the current row into the block. */
@@ -357,10 +383,7 @@ static int batch_gather(batch_pass *pass, vs_rows *rows, vs_err *err)
     memcpy(pass->rows + at * bytes, rows->data, bytes);
     pass->ids[at] = rows->id;
     pass->sumsqs[at] = sumsq;
-    if (++pass->block_count == pass->block_rows) {
-        batch_flush(pass);
-    }
-    return SQLITE_OK;
+    return ++pass->block_count == pass->block_rows ? batch_flush(pass) : SQLITE_OK;
 }
 
 static int batch_read_all(batch_pass *pass, const char *who, vs_err *err)
@@ -386,8 +409,7 @@ static int batch_read_all(batch_pass *pass, const char *who, vs_err *err)
     pass->counters.rows_skipped += rows.rows_skipped;
     vs_rows_close(&rows);
     if (rc == SQLITE_DONE) {
-        batch_flush(pass);
-        rc = SQLITE_OK;
+        rc = batch_flush(pass);
     }
     return rc;
 }
@@ -407,7 +429,10 @@ int vs_batch_run(vs_conn *conn, const char *who, const vs_plan *plan, const vs_q
     pass.first = first;
     pass.count = count;
     pass.dim = queries->dim;
-    int rc = batch_init(&pass, k, hits);
+    int rc = vs_target_prepare(&plan->target, who, sqlite3_mprintf("SELECT 1"), &pass.poll, err);
+    if (rc == SQLITE_OK) {
+        rc = batch_init(&pass, k, hits);
+    }
     if (rc == SQLITE_OK) {
         rc = batch_read_all(&pass, who, err);
     }

@@ -12,6 +12,8 @@
 /* rows gathered before they meet the queries: they stay in the second-level cache */
 #define VS_BATCH_BLOCK_BYTES (256 << 10)
 #define VS_BATCH_BLOCK_ROWS 64
+#define VS_BATCH_SLICE_ELEMENTS                                                                    \
+    (4 << 20) /* products between two looks for an interrupt: about 1 ms */
 
 /* A matrix of queries, row after row. */
 typedef struct vs_queries {
