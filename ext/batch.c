@@ -272,6 +272,7 @@ static int batch_init(batch_pass *pass, size_t k, vsk_hit *hits)
         }
         vs_collector_start(&pass->collectors[i], &pass->scorers[i], &pass->filters[i], hits + i * k,
                            k, &pass->counters);
+        rc = rc == SQLITE_OK ? batch_poll(pass) : rc;
     }
     pass->has_ranks = rc == SQLITE_OK && pass->scorers[0].query_f32 != NULL;
     if (pass->has_ranks) {
