@@ -131,4 +131,66 @@ void bench_brute_force(const bench_set *set, const char *path, const float *quer
 void bench_check(const char *what, const bench_hit *expected, const bench_hit *found,
                  size_t expected_count, size_t found_count);
 
+/* ---- vectors in memory (bench_vectors.c) ---- */
+
+/* A set of vectors; row i has the id i + 1. */
+typedef struct bench_vectors {
+    const char *name; /* static */
+    size_t count, dim, query_count;
+    float *rows; /* [count][dim]: one array, 64-byte aligned, on huge pages where there are any */
+    float *queries; /* [query_count][dim] */
+} bench_vectors;
+
+/*
+ * Makes or reads a set by its name; freed by bench_vectors_free. Returns 0, having said so on
+ * stderr, where its files are not on this machine. An unknown name ends the program.
+ *
+ *   clusters_<dim>_<count>   generated, unit norm, one for each in bench_vectors.c
+ *   wordnet                  bench/data/wordnet; the queries are the questions of test/data
+ *   mnist                    the folder that MNIST names in the environment
+ */
+int bench_vectors_load(const char *name, bench_vectors *out);
+void bench_vectors_free(bench_vectors *vectors);
+
+/* The first `count` rows of a set, with its queries. Borrowed: not to be freed. */
+bench_vectors bench_vectors_head(const bench_vectors *vectors, size_t count);
+
+/*
+ * The k nearest rows of each of the first `query_count` queries among the rows for which n_lo <=
+ * id % 100 < n_hi, in plain double precision, by (distance, id): [query_count][k], the caller frees
+ * it. There must be k such rows.
+ */
+bench_hit *bench_brute_force_rows(const bench_vectors *vectors, bench_metric metric,
+                                  size_t query_count, size_t k, int n_lo, int n_hi);
+
+/*
+ * Path of a database with the set in the table docs, row by row with its id, made if it is not
+ * there; the caller frees it with sqlite3_free.
+ *
+ *   BENCH_INDEXED   docs USING vecshard(v float[dim] distance_metric=..., n INTEGER); n = id % 100
+ *   BENCH_VEC0      docs USING vec0(v float[dim] distance_metric=...); the environment's SQLITE_VEC_SO
+ *   BENCH_PLAIN     docs(id INTEGER PRIMARY KEY, v BLOB)
+ */
+typedef enum bench_table { BENCH_INDEXED, BENCH_VEC0, BENCH_PLAIN, BENCH_TABLES } bench_table;
+char *bench_vectors_file(const bench_vectors *vectors, bench_table table, bench_metric metric,
+                         const char *folder);
+
+/* Creates the empty table docs as above; writes rows [from, to) into it. No transaction. */
+void bench_vectors_create(sqlite3 *db, const bench_vectors *vectors, bench_table table,
+                          bench_metric metric);
+void bench_vectors_insert(sqlite3 *db, const bench_vectors *vectors, bench_table table, size_t from,
+                          size_t to);
+
+/* What to load for a table: VECSHARD_SO or SQLITE_VEC_SO; NULL for plain tables and where unset. */
+const char *bench_table_extension(bench_table table);
+
+/* ---- processes (bench_support.c) ---- */
+
+/*
+ * Runs `self` again with two arguments and reads the numbers, at most `count`, that it prints, one
+ * on each line. A child that fails ends the program.
+ */
+void bench_child(const char *self, const char *folder, const char *what, double *out, size_t count);
+double bench_memory_bytes(const char *key); /* of this process: "VmRSS:" or "VmHWM:" */
+
 #endif

@@ -3,6 +3,8 @@
 A script calls enter() before it imports anything that is not in the standard library. Each process
 that this starts computes on one thread. Set PYTHON for another interpreter than /usr/bin/python3;
 its sqlite3 module must be able to load extensions.
+
+    python3 bench/bench_env.py      prints the paths of sqlite-vec's and sqlite-vector's libraries
 """
 
 import os
@@ -41,3 +43,17 @@ def enter():
         os.environ.update({name: "1" for name in THREADS})
         python = str(VENV / "bin/python")
         os.execv(python, [python, *sys.argv])
+
+
+def libraries():
+    """Paths of the peers' libraries, without suffix, as SQLite loads them."""
+    import sqlite_vec
+    import sqlite_vector
+
+    vector = pathlib.Path(sqlite_vector.__file__).parent / "binaries" / "vector"
+    return [sqlite_vec.loadable_path(), str(vector)]
+
+
+if __name__ == "__main__":
+    enter()
+    print(*libraries(), sep="\n")

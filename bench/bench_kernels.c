@@ -8,6 +8,10 @@
  * bandwidth over that of the fastest plain read of the same bytes (AVX2 or AVX-512, with or without
  * prefetch, whichever was fastest in a first round). Tile kernels report `gflop_per_s`, two per
  * multiply-add or three per squared difference. One thread; nothing else should run.
+ *
+ * Codes: `code_dot` runs with one query and with eight (`queries`), timed per row and query;
+ * `encode` is the encoder of code.c on the kernels of the best level. A row has `dim` elements; of
+ * code_pass it is one row's terms, of checksum 4 * dim bytes.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -23,7 +27,11 @@ enum {
     BENCH_L2_BYTES = 384 << 10,
     BENCH_ROUNDS = 15,
     BENCH_TILE_QUERIES = 64,
-    BENCH_TILE_ROWS = 64
+    BENCH_TILE_ROWS = 64,
+    BENCH_CODE_QUERIES = 8,
+    BENCH_PASS_ROWS = 4096,
+    BENCH_PASS_DIM = 128, /* the one under which it is measured: it has none */
+    BENCH_PASS_ARRAYS = 5 /* of 4 bytes a row: dots, inv, cos, sin, r */
 };
 
 static volatile float bench_sink;
@@ -143,11 +151,54 @@ typedef struct bench_case {
     size_t count;
     float *out;        /* [count] twice, or a tile */
     size_t pass_count; /* passes over the rows per measurement */
+    size_t queries;    /* of code_dot */
 } bench_case;
 
 static int bench_is(const vsk_kernel_row *kernel, const char *prefix)
 {
     return strncmp(kernel->operation, prefix, strlen(prefix)) == 0;
+}
+
+static int bench_is_code(const vsk_kernel_row *kernel)
+{
+    return bench_is(kernel, "code_") || bench_is(kernel, "checksum") ||
+           bench_is(kernel, "rotate") || bench_is(kernel, "encode");
+}
+
+static void bench_pass_code(const bench_case *run)
+{
+    const vsk_kernel_row *kernel = run->kernel;
+    const float *terms = (const float *)(const void *)run->rows;
+    vsk_code_test test = {1.4e-3f, 0, 0.01f, 0.25f, 0.25f, VSK_CODE_SLACK};
+    uint32_t sum = 0;
+
+    if (bench_is(kernel, "code_dot")) {
+        ((vsk_code_dot_fn)kernel->fn)((const int8_t *)run->q, run->dim, run->queries, run->rows,
+                                      run->row_bytes, run->count, run->dim,
+                                      (int32_t *)(void *)run->out);
+    } else if (bench_is(kernel, "code_pass")) {
+        sum += (uint32_t)((vsk_code_pass_fn)kernel->fn)(
+            &test, (const int32_t *)(const void *)run->rows, terms + run->count,
+            terms + 2 * run->count, terms + 3 * run->count, terms + 4 * run->count, run->count,
+            (uint16_t *)(void *)run->out);
+    }
+    for (size_t i = 0; i < run->count; i++) {
+        const unsigned char *row = run->rows + i * run->row_bytes;
+        if (bench_is(kernel, "checksum")) {
+            sum += ((vsk_checksum_fn)kernel->fn)(row, run->row_bytes);
+        } else if (bench_is(kernel, "rotate")) {
+            memcpy(run->out, row, run->row_bytes);
+            ((vsk_rotate_fn)kernel->fn)(run->out, run->dim);
+        } else if (bench_is(kernel, "encode")) {
+            unsigned char *planes = (unsigned char *)run->out;
+            vsk_code_terms out;
+            vsk_code_encode((const float *)(const void *)row, run->dim, planes, planes + run->dim,
+                            &out);
+        } else {
+            break;
+        }
+    }
+    bench_sink = (float)sum;
 }
 
 static void bench_pass(const bench_case *run)
@@ -196,7 +247,11 @@ static double bench_kernel_seconds(const bench_case *run)
     double start = bench_now();
 
     for (size_t pass = 0; pass < run->pass_count; pass++) {
-        bench_pass(run);
+        if (bench_is_code(run->kernel)) {
+            bench_pass_code(run);
+        } else {
+            bench_pass(run);
+        }
     }
     return bench_now() - start;
 }
@@ -264,6 +319,10 @@ static void bench_measure(const bench_case *run)
         printf("\"gflop_per_s\":%.1f}\n", 1e-9 * flops * pairs * (double)run->dim / best);
     } else {
         double bytes = (double)(run->count * run->row_bytes) * passes;
+        if (bench_is_code(run->kernel)) {
+            double pairs = (double)(run->queries * run->count) * passes;
+            printf("\"queries\":%zu,\"ns_per_row\":%.2f,", run->queries, 1e9 * best / pairs);
+        }
         printf("\"gb_per_s\":%.2f,\"ratio_to_read\":%.3f}\n", 1e-9 * bytes / best,
                ratios[BENCH_ROUNDS / 2]);
     }
@@ -286,18 +345,44 @@ static void bench_fill(vsk_type type, unsigned char *out, size_t bytes)
 
 static size_t bench_row_bytes(const vsk_kernel_row *kernel, size_t dim)
 {
+    if (bench_is(kernel, "code_dot")) {
+        return dim / 2;
+    }
+    if (bench_is(kernel, "code_pass")) {
+        return BENCH_PASS_ARRAYS * sizeof(float);
+    }
+    if (bench_is_code(kernel)) {
+        return dim * sizeof(float);
+    }
     return vsk_bytes(bench_is(kernel, "from_") ? VSK_F32 : kernel->type, dim);
 }
 
-static void bench_one(const vsk_kernel_row *kernel, size_t dim, const char *where,
+/* With the test of bench_pass_code, about one row in 25 stays. */
+static void bench_fill_pass(unsigned char *memory, size_t count)
+{
+    int32_t *dots = (int32_t *)(void *)memory;
+    float *terms = (float *)(void *)memory;
+    uint32_t random = 2024;
+
+    for (size_t i = 0; i < count; i++) {
+        random = random * 1103515245u + 12345u;
+        dots[i] = (int32_t)(random >> 16) % 32768 * (random >> 15 & 1 ? 1 : -1) / 4;
+        terms[count + i] = 0.02f;
+        terms[2 * count + i] = 0.994f;
+        terms[3 * count + i] = 0.109f;
+        terms[4 * count + i] = 0.7f;
+    }
+}
+
+static void bench_one(const vsk_kernel_row *kernel, size_t dim, const char *where, size_t queries,
                       unsigned char *memory, float *out)
 {
-    static unsigned char q[BENCH_TILE_QUERIES * 4 * 4096];
+    static _Alignas(64) unsigned char q[BENCH_TILE_QUERIES * 4 * 4096];
     size_t bytes = strcmp(where, "ram") == 0 ? (size_t)BENCH_RAM_BYTES : (size_t)BENCH_L2_BYTES;
     size_t row_bytes = bench_row_bytes(kernel, dim);
     vsk_type row_type = bench_is(kernel, "from_") ? VSK_F32 : kernel->type;
     int has_f32_query = bench_is(kernel, "rank_") || bench_is(kernel, "tile_");
-    bench_case run = {kernel, dim, where, q, memory, row_bytes, bytes / row_bytes, out, 1};
+    bench_case run = {kernel, dim, where, q, memory, row_bytes, bytes / row_bytes, out, 1, queries};
 
     if (bench_is(kernel, "tile_")) {
         run.count = BENCH_TILE_ROWS;
@@ -306,7 +391,11 @@ static void bench_one(const vsk_kernel_row *kernel, size_t dim, const char *wher
         run.pass_count = 100;
     }
     bench_fill(has_f32_query ? VSK_F32 : kernel->type, q, sizeof q);
-    bench_fill(row_type, memory, run.count * row_bytes);
+    bench_fill(bench_is(kernel, "checksum") ? VSK_I8 : row_type, memory, run.count * row_bytes);
+    if (bench_is(kernel, "code_pass")) {
+        run.count = BENCH_PASS_ROWS;
+        bench_fill_pass(memory, run.count);
+    }
     bench_measure(&run);
 }
 
@@ -323,33 +412,47 @@ static int bench_wanted(int argc, char **argv, const char *key, const char *valu
     return 1;
 }
 
+/* One kernel, where it makes sense and was asked for. */
+static void bench_kernel(const vsk_kernel_row *kernel, size_t dim, const char *where, int argc,
+                         char **argv, unsigned char *memory, float *out)
+{
+    int is_small = bench_is(kernel, "tile_") || bench_is(kernel, "code_pass") ||
+                   bench_is(kernel, "rotate") || bench_is(kernel, "encode");
+    int is_ram = strcmp(where, "ram") == 0;
+    char dim_text[24];
+
+    snprintf(dim_text, sizeof dim_text, "%zu", dim);
+    if ((kernel->needs & ~vsk_cpu_features()) != 0 || (is_small && is_ram) ||
+        (bench_is(kernel, "code_pass") && dim != BENCH_PASS_DIM) ||
+        !bench_wanted(argc, argv, "level", kernel->level) ||
+        !bench_wanted(argc, argv, "operation", kernel->operation) ||
+        !bench_wanted(argc, argv, "type", vsk_type_name(kernel->type)) ||
+        !bench_wanted(argc, argv, "dim", dim_text) || !bench_wanted(argc, argv, "where", where)) {
+        return;
+    }
+    bench_one(kernel, dim, where, 1, memory, out);
+    if (bench_is(kernel, "code_dot") && !is_ram) {
+        bench_one(kernel, dim, where, BENCH_CODE_QUERIES, memory, out);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const size_t dims[] = {128, 384, 768};
     static const char *const places[] = {"ram", "l2"};
     size_t kernel_count;
     const vsk_kernel_row *kernels = vsk_kernel_rows(&kernel_count);
-    unsigned char *memory = malloc(BENCH_RAM_BYTES);
+    unsigned char *memory = aligned_alloc(64, BENCH_RAM_BYTES); /* to lines of the cache */
     float *out = malloc(BENCH_RAM_BYTES); /* bit vectors of 128 make two floats per 16 bytes */
 
-    if (memory == NULL || out == NULL) {
+    if (memory == NULL || out == NULL || vsk_init(NULL) != 0) {
         fputs("bench_kernels: out of memory\n", stderr);
         return 1;
     }
-    for (size_t i = 0; i < kernel_count * 6; i++) {
-        const vsk_kernel_row *kernel = &kernels[i / 6];
-        size_t dim = dims[i % 3];
-        const char *where = places[i / 3 % 2];
-        char dim_text[24];
-        snprintf(dim_text, sizeof dim_text, "%zu", dim);
-        if ((kernel->needs & ~vsk_cpu_features()) == 0 &&
-            !(bench_is(kernel, "tile_") && strcmp(where, "ram") == 0) &&
-            bench_wanted(argc, argv, "level", kernel->level) &&
-            bench_wanted(argc, argv, "operation", kernel->operation) &&
-            bench_wanted(argc, argv, "type", vsk_type_name(kernel->type)) &&
-            bench_wanted(argc, argv, "dim", dim_text) && bench_wanted(argc, argv, "where", where)) {
-            bench_one(kernel, dim, where, memory, out);
-        }
+    vsk_kernel_row encoder = {"encode", VSK_F32, vsk_level_name(vsk_level_in_use()), 0, 0, NULL};
+    for (size_t i = 0; i < (kernel_count + 1) * 6; i++) {
+        const vsk_kernel_row *kernel = i / 6 < kernel_count ? &kernels[i / 6] : &encoder;
+        bench_kernel(kernel, dims[i % 3], places[i / 3 % 2], argc, argv, memory, out);
     }
     free(memory);
     free(out);

@@ -27,8 +27,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum {
     RUN_K = 10,
@@ -574,33 +572,10 @@ static void sqlite_part_threads(void)
 /* Runs this program again as "FOLDER child-..." and reads the one number that it prints. */
 static double sqlite_child(const char *what)
 {
-    int ends[2];
-    char text[64] = "";
-    int status;
-    pid_t pid;
+    double number;
 
-    fflush(stdout);
-    if (pipe(ends) != 0 || (pid = fork()) < 0) {
-        bench_die("cannot start a process");
-    }
-    if (pid == 0) {
-        dup2(ends[1], STDOUT_FILENO);
-        execl(sqlite_self, sqlite_self, sqlite_folder, what, (char *)NULL);
-        _exit(127);
-    }
-    close(ends[1]);
-    for (size_t n = 0; n + 1 < sizeof text;) {
-        ssize_t got = read(ends[0], text + n, sizeof text - 1 - n);
-        if (got <= 0) {
-            break;
-        }
-        n += (size_t)got;
-    }
-    close(ends[0]);
-    if (waitpid(pid, &status, 0) != pid || status != 0) {
-        bench_die("the process for %s failed", what);
-    }
-    return strtod(text, NULL);
+    bench_child(sqlite_self, sqlite_folder, what, &number, 1);
+    return number;
 }
 
 static int sqlite_child_load(void)
@@ -616,24 +591,6 @@ static int sqlite_child_load(void)
     bench_exec(db, "SELECT vec_distance_cosine('[1, 2, 3]', '[4, 5, 6]')");
     printf("%.9f\n", bench_wall() - start);
     return 0;
-}
-
-/* VmHWM, the most memory that this process ever had, in bytes. */
-static double sqlite_peak_bytes(void)
-{
-    char line[256];
-    double kib = 0.0;
-    FILE *file = fopen("/proc/self/status", "r");
-
-    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        if (strncmp(line, "VmHWM:", 6) == 0) {
-            kib = strtod(line + 6, NULL);
-        }
-    }
-    if (file != NULL) {
-        fclose(file);
-    }
-    return 1024.0 * kib;
 }
 
 static const struct {
@@ -660,7 +617,7 @@ static int sqlite_child_memory(int which)
     char *path = bench_set_file(set, sqlite_folder);
     float *query = bench_set_queries(set, queries);
     sqlite3 *db = bench_open(path, sqlite_extension, NULL);
-    double before = sqlite_peak_bytes();
+    double before = bench_memory_bytes("VmHWM:");
     sqlite3_stmt *stmt = bench_prepare(db, sqlite_footprints[which].sql);
     size_t count = 0;
 
@@ -671,7 +628,7 @@ static int sqlite_child_memory(int which)
     if (sqlite3_finalize(stmt) != SQLITE_OK || count == 0) {
         bench_die("%s: %s", sqlite_footprints[which].sql, sqlite3_errmsg(db));
     }
-    printf("%.0f\n", sqlite_peak_bytes() - before);
+    printf("%.0f\n", bench_memory_bytes("VmHWM:") - before);
     sqlite3_close(db);
     sqlite3_free(path);
     free(query);

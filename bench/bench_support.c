@@ -1,8 +1,8 @@
 /*
  * bench_support.c - races, percentiles, JSON lines and the table of bars for the benchmark
- * programs.
+ * programs; processes and what memory they hold.
  *
- * Called by: bench_sqlite.c, bench_strategies.c.  Threads: one, except the clocks, bench_random and
+ * Called by: the benchmark programs that search.  Threads: one, except the clocks, bench_random and
  * bench_gauss.
  */
 #define _POSIX_C_SOURCE 200809L
@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -271,4 +272,57 @@ void bench_bars_print(FILE *out)
         fprintf(out, "%-72s %6.3g %-3s  %-8s %6.4g %-3s %s\n", row->what, row->value, row->unit,
                 row->relation, row->bar, row->unit, row->met);
     }
+}
+
+/* ---- processes ---- */
+
+void bench_child(const char *self, const char *folder, const char *what, double *out, size_t count)
+{
+    int ends[2];
+    char text[512] = "";
+    char *at = text;
+    int status;
+    pid_t pid;
+
+    fflush(stdout);
+    if (pipe(ends) != 0 || (pid = fork()) < 0) {
+        bench_die("cannot start a process");
+    }
+    if (pid == 0) {
+        dup2(ends[1], STDOUT_FILENO);
+        execl(self, self, folder, what, (char *)NULL);
+        _exit(127);
+    }
+    close(ends[1]);
+    for (size_t n = 0; n + 1 < sizeof text;) {
+        ssize_t got = read(ends[0], text + n, sizeof text - 1 - n);
+        if (got <= 0) {
+            break;
+        }
+        n += (size_t)got;
+    }
+    close(ends[0]);
+    if (waitpid(pid, &status, 0) != pid || status != 0) {
+        bench_die("the process for %s failed", what);
+    }
+    for (size_t i = 0; i < count; i++) {
+        out[i] = strtod(at, &at);
+    }
+}
+
+double bench_memory_bytes(const char *key)
+{
+    char line[256];
+    double kib = 0.0;
+    FILE *file = fopen("/proc/self/status", "r");
+
+    while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+        if (strncmp(line, key, strlen(key)) == 0) {
+            kib = strtod(line + strlen(key), NULL);
+        }
+    }
+    if (file != NULL) {
+        fclose(file);
+    }
+    return 1024.0 * kib;
 }

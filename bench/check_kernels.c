@@ -20,7 +20,9 @@ enum {
     CHECK_DIM = 4109, /* whole blocks and a rest, at every width */
     CHECK_BITS = 4104,
     CHECK_ROWS = 10, /* whole groups of rows and a rest */
-    CHECK_QUERIES = 7
+    CHECK_QUERIES = 7,
+    CHECK_CODE = 832, /* elements of a code: two windows, and a rest of a step */
+    CHECK_PASS = 1003
 };
 
 static unsigned char check_a[CHECK_QUERIES * CHECK_DIM * 4];
@@ -71,6 +73,54 @@ static void check_run(const vsk_kernel_row *kernel)
     }
 }
 
+static void check_run_rotate(const vsk_kernel_row *kernel)
+{
+    ((vsk_rotate_fn)kernel->fn)((float *)(void *)check_a, CHECK_CODE);
+}
+
+static void check_run_code_dot(const vsk_kernel_row *kernel)
+{
+    ((vsk_code_dot_fn)kernel->fn)((const int8_t *)check_a, CHECK_CODE, CHECK_QUERIES, check_b,
+                                  CHECK_CODE / 2, CHECK_ROWS, CHECK_CODE,
+                                  (int32_t *)(void *)check_out);
+}
+
+static void check_run_code_pass(const vsk_kernel_row *kernel)
+{
+    static const vsk_code_test test = {1e-4f, 0, 0.01f, 0.25f, 0.25f, VSK_CODE_SLACK};
+    static const int32_t dots[CHECK_PASS];
+    const float *terms = (const float *)(const void *)check_b;
+
+    ((vsk_code_pass_fn)kernel->fn)(&test, dots, terms, terms + CHECK_PASS, terms + 2 * CHECK_PASS,
+                                   terms + 3 * CHECK_PASS, CHECK_PASS,
+                                   (uint16_t *)(void *)check_out);
+}
+
+static void check_run_checksum(const vsk_kernel_row *kernel)
+{
+    ((vsk_checksum_fn)kernel->fn)(check_a, sizeof check_a);
+}
+
+/* Chosen before the counting starts, so that the choice is not counted. */
+typedef void (*check_run_fn)(const vsk_kernel_row *kernel);
+static check_run_fn check_runner(const vsk_kernel_row *kernel)
+{
+    static const struct {
+        const char *operation;
+        check_run_fn run;
+    } codes[] = {{"rotate", check_run_rotate},
+                 {"code_dot", check_run_code_dot},
+                 {"code_pass", check_run_code_pass},
+                 {"checksum", check_run_checksum}};
+
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (strcmp(kernel->operation, codes[i].operation) == 0) {
+            return codes[i].run;
+        }
+    }
+    return check_run;
+}
+
 int main(int argc, char **argv)
 {
     size_t count;
@@ -88,12 +138,13 @@ int main(int argc, char **argv)
         int has_f32_query = strncmp(kernel->operation, "rank_", 5) == 0;
         check_fill(is_narrowing || has_f32_query ? VSK_F32 : kernel->type, check_a, sizeof check_a);
         check_fill(is_narrowing ? VSK_F32 : kernel->type, check_b, sizeof check_b);
-        check_run(kernel); /* so that the dynamic linker has done its part */
+        check_run_fn run_kernel = check_runner(kernel);
+        run_kernel(kernel); /* so that the dynamic linker has done its part */
 
         int runs = argc > 1 && strcmp(argv[1], name) == 0 ? 2 : 1;
         CALLGRIND_ZERO_STATS;
         for (int run = 0; run < runs; run++) {
-            check_run(kernel);
+            run_kernel(kernel);
         }
         CALLGRIND_DUMP_STATS_AT(name);
     }

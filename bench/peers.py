@@ -15,7 +15,9 @@ All engines run in this one process on one thread and answer each query in turn,
 other, so that whatever else the machine does falls on all alike. The answers are compared with a
 brute force in float64: `overlap` is the share of the true 10 nearest that was found. Engines inside
 SQLite read a database file that the system's page cache holds, at SQLite's default settings and
-with mmap; the others hold a copy of all vectors in memory (`store` says which).
+with mmap; the others hold vectors or codes in memory (`store` says which). vecshard's indexed table
+is measured with its cache, which holds codes in memory, and without one (cache_mb = 0).
+sqlite-vector's quantized scan is approximate: it ranks by an int8 copy of the vectors in memory.
 
 Writes one JSON line per measurement to FOLDER/<date>-<set>.jsonl (default: bench/results).
 Databases lie in build/bench. BENCH_CLOCK=cpu takes the process's own time in place of the wall's.
@@ -28,6 +30,7 @@ import importlib.metadata
 import json
 import os
 import pathlib
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -171,6 +174,24 @@ def plain_database(data):
     return path
 
 
+def indexed_database(data):
+    path = BUILD / f"peers_{data.name}_vecshard.db"
+    make_database(
+        path,
+        EXTENSION,
+        (
+            [
+                f"CREATE VIRTUAL TABLE docs USING vecshard(v float[{data.vectors.shape[1]}] "
+                f"distance_metric={data.metric})"
+            ],
+            [],
+        ),
+        "INSERT INTO docs(rowid, v) VALUES (?, ?)",
+        data.vectors,
+    )
+    return path
+
+
 def norm_database(data):
     path = BUILD / f"peers_{data.name}_norm.db"
     make_database(
@@ -211,11 +232,14 @@ def vec0_database(data):
 
 
 class Engine:
-    """`search` takes one query and returns row numbers; `batch` takes all, returns lists."""
+    """`search` takes one query and returns row numbers; `batch` takes all, returns lists.
 
-    def __init__(self, name, form, store, search=None, batch=None):
+    `before` is called before each measured search, and its time does not count.
+    """
+
+    def __init__(self, name, form, store, search=None, batch=None, before=None):
         self.name, self.form, self.store = name, form, store
-        self.search, self.batch = search, batch
+        self.search, self.batch, self.before = search, batch, before
         self.seconds, self.overlaps = [], []
 
 
@@ -269,6 +293,41 @@ def vecshard_engines(data):
                 )
 
 
+def indexed_engines(data):
+    """The indexed table: hot, and without a cache. The cache is the process's."""
+    path = indexed_database(data)
+    sql = f"SELECT rowid FROM docs WHERE v MATCH ? AND k = {K} ORDER BY distance"
+    hot = connect(path, EXTENSION)
+    cache_mb = hot.execute("SELECT vec_config('cache_mb')").fetchone()[0]
+    hot.execute("SELECT vec_config('threads', 1)").fetchone()
+
+    def set_cache(value):
+        hot.execute("SELECT vec_config('cache_mb', ?)", (value,)).fetchone()
+
+    def warm():
+        set_cache(cache_mb)
+        by_sql(hot, sql)(data.queries[0])
+
+    yield Engine("vecshard", "indexed table", "memory", by_sql(hot, sql), before=warm)
+
+    def batch(queries):
+        rows = hot.execute(
+            f"SELECT query_no, id FROM vec_search_batch('docs', 'v', ?, {K})", (queries.tobytes(),)
+        ).fetchall()
+        return [[row[1] for row in rows if row[0] == number] for number in range(len(queries))]
+
+    yield Engine("vecshard", "indexed table, batch", "memory", batch=batch, before=warm)
+    for setting in SETTINGS:
+        db = connect(path, EXTENSION, setting)
+        yield Engine(
+            "vecshard",
+            "indexed table, no cache",
+            setting,
+            by_sql(db, sql),
+            before=lambda: set_cache(0),
+        )
+
+
 def sqlite_vec_engines(data):
     if data.metric == "dot":  # sqlite-vec has no dot product
         return
@@ -308,6 +367,22 @@ def sqlite_vector_engines(data):
             setting,
             by_sql(db, f"SELECT rowid FROM vector_full_scan('docs', 'v', ?, {K})"),
         )
+    copy = BUILD / f"peers_{data.name}_vector.db"  # quantizing writes into the database
+    copy.unlink(missing_ok=True)
+    shutil.copyfile(plain_database(data), copy)
+    db = connect(copy, extension)
+    db.execute(
+        f"SELECT vector_init('docs', 'v', 'type=FLOAT32,dimension={data.vectors.shape[1]},"
+        f"distance={data.metric.upper()}')"
+    ).fetchall()
+    db.execute("SELECT vector_quantize('docs', 'v')").fetchall()
+    db.execute("SELECT vector_quantize_preload('docs', 'v')").fetchall()
+    yield Engine(
+        "sqlite-vector",
+        "vector_quantize_scan, approximate",
+        "memory",
+        by_sql(db, f"SELECT rowid FROM vector_quantize_scan('docs', 'v', ?, {K})"),
+    )
 
 
 def memory_engines(data):
@@ -381,6 +456,8 @@ def measure(data, engines, batch_rounds=5):
         engine.search(data.queries[0])
     for query, truth in zip(data.queries, data.truth):
         for engine in single:
+            if engine.before:
+                engine.before()
             start = now()
             found = engine.search(query)
             engine.seconds.append(now() - start)
@@ -389,6 +466,8 @@ def measure(data, engines, batch_rounds=5):
         engine.batch(data.queries)
     for _ in range(batch_rounds):
         for engine in batch:
+            if engine.before:
+                engine.before()
             start = now()
             found = engine.batch(data.queries)
             engine.seconds.append((now() - start) / len(data.queries))
@@ -477,6 +556,7 @@ def main():
         data.queries, data.truth = data.queries[: args.queries], data.truth[: args.queries]
         engines = [
             *vecshard_engines(data),
+            *indexed_engines(data),
             *sqlite_vec_engines(data),
             *sqlite_vector_engines(data),
             *memory_engines(data),
@@ -488,7 +568,7 @@ def main():
                 entry = line(data, engine, version)
                 print(json.dumps(entry), file=file)
                 print(
-                    f"{name:12} {engine.name:14} {engine.form:32} {engine.store:8} "
+                    f"{name:12} {engine.name:14} {engine.form:34} {engine.store:8} "
                     f"{entry['p50_ms']:9.2f} ms  overlap {entry['overlap']:.4f}"
                 )
         wrong = [

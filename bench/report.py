@@ -2,8 +2,9 @@
 
     python3 bench/report.py [FOLDER]        default: bench/results
 
-Takes the newest <date>-<name>.jsonl of each name in the folder: sqlite (bench_sqlite.c), strategies
-(bench_strategies.c), kernels (bench_kernels.c), and the sets of peers.py. Everything in RESULTS.md
+Takes the newest <date>-<name>.jsonl of each name in the folder: index-<part> (bench_index.c),
+store-<part> (bench_store.c), sqlite (bench_sqlite.c), strategies (bench_strategies.c), kernels
+(bench_kernels.c), and the sets of peers.py. Everything in RESULTS.md
 comes from the lines.
 """
 
@@ -25,7 +26,7 @@ PEER_SETS = ("wordnet", "mnist", "recommender")
 STORES = {
     "default": "read from the SQLite file, default settings",
     "mmap": "read from the SQLite file, PRAGMA mmap_size",
-    "memory": "from a copy of all vectors in memory",
+    "memory": "from vectors or codes in memory",
 }
 OURS, THEIRS, INK = "#1b7f79", "#b4bac2", "#30363d"
 
@@ -36,6 +37,12 @@ def newest(folder, name):
     if not paths:
         return None
     return [json.loads(line) for line in paths[-1].read_text().splitlines() if line]
+
+
+def newest_parts(folder, program):
+    """The lines of the newest file of each <date>-<program>-<part>.jsonl."""
+    names = {path.stem[11:] for path in folder.glob(f"????-??-??-{program}-*.jsonl")}
+    return [line for name in sorted(names) for line in newest(folder, name)]
 
 
 def table(head, rows, right=()):
@@ -169,11 +176,8 @@ def number(value):
     return f"{value:.3g}" if value < 100 else f"{value:,.0f}"
 
 
-def bar_section(folder):
-    lines = newest(folder, "sqlite")
-    if lines is None:
-        return ""
-    bars = [line for line in lines if "bar" in line]
+def bar_table(lines):
+    """What was measured against what was wanted."""
     rows = [
         [
             line["what"].replace("_", r"\_"),
@@ -181,12 +185,89 @@ def bar_section(folder):
             f"{line['relation']} {line['bar']:g} {line['unit']}",
             "**no**" if line["met"] == "no" else line["met"],
         ]
-        for line in bars
+        for line in lines
+        if "bar" in line
     ]
+    return table(["what", "measured", "wanted", "met"], rows, (1,)) + "\n"
+
+
+def share(line, key):
+    return f"{100 * line[key]:.2g} %" if key in line else ""
+
+
+def index_section(folder):
+    lines = newest_parts(folder, "index") + newest_parts(folder, "store")
+    if not lines:
+        return ""
+    text = "## The indexed table\n\n" + where(lines)
+    text += "`bench/bench_index.c`, `bench/bench_store.c`. Ratios are medians over rounds in\n"
+    text += "which each way ran once, in turn. The float32 scan: the rank kernel over one array\n"
+    text += "in memory. One thread unless a line says otherwise; all answers are exact.\n\n"
+    text += bar_table(lines)
+    searches = [
+        line for line in lines if line["measurement"] == "search" and "us_per_query" not in line
+    ]
+    scans = {
+        (line["dataset"], line["metric"]): line
+        for line in lines
+        if line["measurement"] == "float32 scan"
+    }
+    rows = [
+        [
+            f"{line['dataset']}, {line['count']:,} x {line['dim']}".replace("_", r"\_"),
+            line["metric"],
+            f"{scans[line['dataset'], line['metric']]['p50_ms']:.2f}",
+            f"{line['p50_ms']:.3f}",
+            f"{line['p95_ms']:.3f}",
+            share(line, "passed_b"),
+            share(line, "passed_c"),
+            share(line, "refined"),
+        ]
+        for line in searches
+    ]
+    if rows:
+        text += "Hot searches, milliseconds, and the share of the rows that reached each step:\n\n"
+        text += (
+            table(
+                [
+                    "set",
+                    "metric",
+                    "float32 scan",
+                    "p50",
+                    "p95",
+                    "passed plane B",
+                    "passed plane C",
+                    "full vectors read",
+                ],
+                rows,
+                range(2, 8),
+            )
+            + "\n"
+        )
+    rates = [line for line in lines if "rows_per_s" in line and "table" in line]
+    rows = [
+        [
+            f"{line['measurement']}, {line['setting']}",
+            line["table"],
+            f"{line['rows_per_s']:,.0f}",
+            f"{line['wal_bytes_per_row']:,.0f}" if "wal_bytes_per_row" in line else "",
+        ]
+        for line in rates
+    ]
+    if rows:
+        text += "Writing rows of 768 float32:\n\n"
+        text += table(["how", "table", "rows/s", "WAL bytes per row"], rows, (2, 3)) + "\n"
+    return text
+
+
+def bar_section(folder):
+    lines = newest(folder, "sqlite")
+    if lines is None:
+        return ""
     text = "## Against the floors\n\n" + where(lines)
     text += "`make bench`. Ratios are medians over rounds in which each way ran once, in turn.\n"
     text += "The floor: stepping `SELECT rowid, v` over the same table, touching all bytes.\n\n"
-    text += table(["what", "measured", "wanted", "met"], rows, (1,)) + "\n"
+    text += bar_table(lines)
     floors = [line for line in lines if "gb_per_s" in line]
     rows = [
         [
@@ -280,7 +361,8 @@ def main():
     text = "# Benchmark results\n\n"
     text += "Made by `python3 bench/report.py` from the JSON lines in this folder; do not edit.\n\n"
     text += "".join(peer_section(folder, name) for name in PEER_SETS)
-    text += bar_section(folder) + strategy_section(folder) + kernel_section(folder)
+    text += index_section(folder) + bar_section(folder)
+    text += strategy_section(folder) + kernel_section(folder)
     (folder / "RESULTS.md").write_text(text.rstrip() + "\n", encoding="utf-8")
     print(folder / "RESULTS.md")
 

@@ -3,17 +3,21 @@
 #
 #     sh bench/run.sh                         into build/bench/results
 #     RESULTS=bench/results sh bench/run.sh   into the recorded results, with RESULTS.md and plots
-#     PARTS="pass norm" sh bench/run.sh       kernels, strategies, peers, or parts of bench_sqlite.c
+#     PARTS="pass norm" sh bench/run.sh       kernels, strategies, peers, or parts of bench_sqlite.c,
+#                                             bench_index.c and bench_store.c
+#     PARTS=hot-768 BENCH_FRESH=1 ...         makes the indexed tables anew
 #     BENCH_CLOCK=cpu sh bench/run.sh         the process's own time, on a machine that is not idle
 #
-# Wants vecshard.so to be built (make), some 12 GB of disk under build/bench for the tables that it
+# Wants vecshard.so to be built (make), some 16 GB of disk under build/bench for the tables that it
 # makes once, and 8 GB of memory so that they stay in the system's cache. VECSHARD_SO names another
 # build of the extension.
 set -eu
 cd "$(dirname -- "$0")/.."
 
 CC=${CC:-cc}
-PARTS=${PARTS:-kernels pass norm batch threads load memory strategies peers}
+index_all="hot-768 hot-128 hot-wordnet hot-mnist small index-threads nocache filter index-batch join"
+store_all="first insert commit size index-memory"
+PARTS=${PARTS:-kernels pass norm batch threads load memory $index_all $store_all strategies peers}
 RESULTS=${RESULTS:-build/bench/results}
 VECSHARD_SO=${VECSHARD_SO:-$PWD/vecshard}
 VECSHARD_COMMIT=${VECSHARD_COMMIT:-$(git rev-parse --short HEAD 2> /dev/null || true)}
@@ -56,6 +60,44 @@ if [ -n "$sqlite_parts" ]; then
     $CC $flags -o build/bench/bench_sqlite bench/bench_sqlite.c $shared -lsqlite3 -lm -lpthread
     # shellcheck disable=SC2086
     build/bench/bench_sqlite build/bench $sqlite_parts > "$RESULTS/$date-sqlite.jsonl"
+fi
+
+# measure PROGRAM NAME...: a process and a file of lines for each part that is wanted. A part that
+# bench_sqlite.c has too is called index-batch here, and batch by the program.
+measure() {
+    program=$1
+    shift
+    for part in "$@"; do
+        if wanted "$part"; then
+            short=${part#index-}
+            lines=$RESULTS/$date-${program#bench_}-$short.jsonl
+            "build/bench/$program" build/bench "$short" > "$lines"
+        fi
+    done
+}
+
+# any NAME...: is one of the parts wanted?
+any() {
+    for part in "$@"; do
+        ! wanted "$part" || return 0
+    done
+    return 1
+}
+
+# shellcheck disable=SC2086
+if any $index_all $store_all; then
+    [ -z "${BENCH_FRESH:-}" ] || rm -f build/bench/index_*.db
+    # The peers' libraries, from their Python packages.
+    peers=$(python3 bench/bench_env.py)
+    SQLITE_VEC_SO=${SQLITE_VEC_SO:-$(echo "$peers" | sed -n 1p)}
+    SQLITE_VECTOR_SO=${SQLITE_VECTOR_SO:-$(echo "$peers" | sed -n 2p)}
+    export SQLITE_VEC_SO SQLITE_VECTOR_SO
+    $CC $flags -ffp-contract=off -o build/bench/bench_index bench/bench_index.c \
+        bench/bench_vectors.c $shared kernels/*.c kernels/*/*.c -lsqlite3 -lm -lpthread
+    $CC $flags -o build/bench/bench_store bench/bench_store.c bench/bench_vectors.c $shared \
+        -lsqlite3 -lm -lpthread
+    measure bench_index $index_all
+    measure bench_store $store_all
 fi
 
 if wanted strategies; then

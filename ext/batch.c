@@ -12,6 +12,8 @@
  */
 #include "batch.h"
 
+#include "indexed.h"
+
 #include <math.h>
 
 /* ---- reading the queries ---- */
@@ -415,6 +417,33 @@ static int batch_read_all(batch_pass *pass, const char *who, vs_err *err)
     return rc;
 }
 
+/* Through a vecshard table, which takes all queries at once. */
+static int batch_run_indexed(vs_conn *conn, const char *who, const vs_plan *plan,
+                             const vs_queries *queries, size_t first, size_t count, size_t k,
+                             vsk_hit *hits, size_t *counts, vs_err *err)
+{
+    vs_counters counters;
+    vs_filter filter;
+    int64_t started = vs_metrics_now_ns();
+    memset(&counters, 0, sizeof counters);
+    vs_filter_init(&filter);
+    if (queries->dim != vs_indexed_spec(plan->indexed)->dim) {
+        return vs_error(err, SQLITE_ERROR,
+                        "%s: dimensions differ: %lld in the queries and %lld in %s", who,
+                        (long long)queries->dim, (long long)vs_indexed_spec(plan->indexed)->dim,
+                        plan->target.label);
+    }
+    int rc = vs_indexed_run(plan->indexed, plan->options.metric,
+                            queries->data + first * vsk_bytes(queries->type, queries->dim), count,
+                            &filter, k, hits, counts, &counters, err);
+    if (rc == SQLITE_OK && conn->settings.stats) {
+        counters.calls = 1;
+        counters.time_ns = vs_metrics_now_ns() - started;
+        vs_metrics_add(&conn->metrics, plan->target.label, who, vs_plan_name(plan), &counters);
+    }
+    return rc;
+}
+
 int vs_batch_run(vs_conn *conn, const char *who, const vs_plan *plan, const vs_queries *queries,
                  size_t first, size_t count, size_t k, vsk_hit *hits, size_t *counts, vs_err *err)
 {
@@ -424,6 +453,9 @@ int vs_batch_run(vs_conn *conn, const char *who, const vs_plan *plan, const vs_q
     memset(counts, 0, count * sizeof *counts);
     if (count == 0 || k == 0) {
         return SQLITE_OK;
+    }
+    if (plan->strategy == VS_BY_VECSHARD) {
+        return batch_run_indexed(conn, who, plan, queries, first, count, k, hits, counts, err);
     }
     pass.plan = plan;
     pass.queries = queries;

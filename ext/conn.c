@@ -7,6 +7,14 @@
  */
 #include "conn.h"
 
+#include <stdatomic.h>
+
+#include "cache.h"
+#include "pool.h"
+
+/* Contexts of the process that are alive: what they share goes with the last. */
+static atomic_int conn_count;
+
 vs_conn *vs_conn_new(sqlite3 *db)
 {
     vs_conn *conn = sqlite3_malloc64(sizeof *conn);
@@ -17,6 +25,8 @@ vs_conn *vs_conn_new(sqlite3 *db)
     conn->db = db;
     conn->refs = 1;
     vs_settings_init(&conn->settings);
+    sqlite3_randomness(sizeof conn->identity, &conn->identity);
+    atomic_fetch_add(&conn_count, 1);
     return conn;
 }
 
@@ -42,6 +52,10 @@ void vs_conn_unref(void *user_data)
     vs_metrics_free(&conn->metrics);
     void (*after_free)(void) = conn->after_free;
     sqlite3_free(conn);
+    if (atomic_fetch_sub(&conn_count, 1) == 1) {
+        vs_cache_clear();
+        vs_pool_stop();
+    }
     if (after_free != NULL) {
         after_free();
     }

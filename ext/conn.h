@@ -38,6 +38,8 @@ typedef struct vs_conn {
     vs_settings settings;
     vs_metrics metrics;
     vs_profile_cache profiles;
+    uint64_t stamp_reads; /* times that a table's stamp was read here: see store.h */
+    uint64_t identity;    /* random: names this connection's memory databases in process-wide keys */
     vs_memo memo[VS_MEMO_COUNT];
     vs_scratch scratch[VS_MEMO_COUNT]; /* for conversions inside one function call */
 } vs_conn;

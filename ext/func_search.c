@@ -29,8 +29,13 @@ static int selectivity_find(vs_conn *conn, sqlite3_value **argv, vs_plan *plan, 
     if (plan->options.type == VSK_BIT) {
         return vs_error(err, SQLITE_ERROR, "%s: bit vectors have no norm", selectivity_who);
     }
-    return vs_target_find(conn->db, selectivity_who, table, column, plan->options.type,
-                          &plan->target, err);
+    int rc = vs_target_find(conn->db, selectivity_who, table, column, plan->options.type,
+                            &plan->target, err);
+    if (rc == SQLITE_OK && plan->target.is_virtual) {
+        rc = vs_error(err, SQLITE_ERROR, "%s: %s is a virtual table; an ordinary table is needed",
+                      selectivity_who, table);
+    }
+    return rc;
 }
 
 /* vec_norm_selectivity(tbl, col, q, w): share of the rows whose norm lies within (1 - w)|q| .. (1 +

@@ -144,7 +144,6 @@ static int options_apply(vs_options *options, const char *who, options_key key,
 /* Reads the one result row of the statement. */
 static int options_read(sqlite3_stmt *stmt, const char *who, vs_options *out, vs_err *err)
 {
-    int metric_given = 0;
     const char *top = (const char *)sqlite3_column_text(stmt, 0);
     if (top == NULL || strcmp(top, "object") != 0) {
         return vs_error(
@@ -175,9 +174,10 @@ static int options_read(sqlite3_stmt *stmt, const char *who, vs_options *out, vs
         if (rc != SQLITE_OK) {
             return rc;
         }
-        metric_given |= i == OPT_METRIC;
+        out->has_metric |= i == OPT_METRIC;
+        out->has_type |= i == OPT_TYPE;
     }
-    if (!metric_given && out->type == VSK_BIT) {
+    if (!out->has_metric && out->type == VSK_BIT) {
         out->metric = VS_HAMMING;
     }
     if (!vs_metric_takes(out->metric, out->type)) {

@@ -7,12 +7,13 @@
 #include "error.h"
 
 typedef struct vs_options {
-    vs_metric metric;  /* "metric", default l2 (hamming for bit vectors) */
-    vsk_type type;     /* "type": element type of the stored column, default float32 */
-    int has_norm_band; /* "norm_band" was given */
-    double norm_band;  /* keep rows with |x| within (1 - w)|q| .. (1 + w)|q| */
-    int skip_bad_rows; /* "bad_rows":"skip" */
-    char *index;       /* "index": owned; NULL: choose by cost */
+    vs_metric metric;         /* "metric", default l2 (hamming for bit vectors) */
+    vsk_type type;            /* "type": element type of the stored column, default float32 */
+    int has_metric, has_type; /* they were given */
+    int has_norm_band;        /* "norm_band" was given */
+    double norm_band;         /* keep rows with |x| within (1 - w)|q| .. (1 + w)|q| */
+    int skip_bad_rows;        /* "bad_rows":"skip" */
+    char *index;              /* "index": owned; NULL: choose by cost */
 } vs_options;
 
 /* The options of a search that names none. */

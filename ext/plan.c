@@ -1,7 +1,7 @@
 /*
  * plan.c - which way a search reads its table, chosen by estimated cost, and the words for it.
  *
- * Calls: options.c, target.c, id_map.c, norm_profile.c, distance.c, value.c.
+ * Calls: indexed.c, nearest.c (cost), options.c, target.c, id_map.c, norm_profile.c, distance.c, value.c.
  * Called by: vtab_search.c, vtab_batch.c, func_search.c; costs: normidx.c, search.c.
  * Threads: the connection's.
  */
@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "distance.h"
+#include "indexed.h"
 
 /*
  * Time per row of a pass in microseconds, page cache warm, and what the other ways cost against it;
@@ -30,6 +31,8 @@
 #define PLAN_ENTRY_LOCAL_BYTES 986.0 /* (4096 - 12) * 64 / 255 - 23, less the overhead */
 #define PLAN_BYTES_UNKNOWN 1536
 
+#define PLAN_RESULT_ROWS 10.0 /* full vectors that a search through codes reads, beside them */
+
 #define PLAN_DIM_ROWS 16 /* rows looked at for the dimension of a column */
 #define PLAN_DIMS_MAX 8  /* different ones told apart */
 
@@ -44,6 +47,7 @@ const char *vs_plan_name(const vs_plan *plan)
         {"covering norm index", "approximate covering norm index"},
         {"named index", "approximate named index"},
         {"id list", "approximate id list"},
+        {"vecshard index", "vecshard index"},
     };
     return names[plan->strategy][plan->options.has_norm_band];
 }
@@ -53,6 +57,8 @@ double vs_plan_cost(const vs_plan *plan, vs_strategy strategy, double rows)
     double bytes = (double)plan->row_bytes;
     double pass = PLAN_US_STEP + PLAN_US_BYTE * bytes;
     switch (strategy) {
+    case VS_BY_VECSHARD:
+        return vs_nearest_cost(vs_indexed_spec(plan->indexed), rows, PLAN_RESULT_ROWS);
     case VS_BY_PASS:
         return rows * pass;
     case VS_BY_COVERING_NORM:
@@ -69,11 +75,16 @@ void vs_plan_free(vs_plan *plan)
     vs_target_free(&plan->target);
     vs_options_free(&plan->options);
     vs_index_free(&plan->named);
+    vs_indexed_free(plan->indexed);
+    plan->indexed = NULL;
     plan->index = NULL;
 }
 
 void vs_plan_to_pass(vs_plan *plan)
 {
+    if (plan->strategy == VS_BY_VECSHARD) {
+        return; /* serves many queries at once as it is */
+    }
     if (plan->options.index != NULL) {
         plan->strategy = VS_BY_INDEX;
     } else {
@@ -85,7 +96,7 @@ void vs_plan_to_pass(vs_plan *plan)
 
 void vs_plan_to_ids(vs_plan *plan)
 {
-    if (plan->options.index == NULL) {
+    if (plan->options.index == NULL && plan->strategy != VS_BY_VECSHARD) {
         plan->strategy = VS_BY_ID;
         plan->index = NULL;
     }
@@ -119,6 +130,10 @@ int vs_plan_stored_dim(vs_plan *plan, const char *who, int is_thorough, size_t *
     vs_scratch scratch = VS_SCRATCH_INIT;
     memset(&dims, 0, sizeof dims);
     *out = 0;
+    if (plan->indexed != NULL) {
+        *out = vs_indexed_spec(plan->indexed)->dim;
+        return SQLITE_OK;
+    }
     int rc =
         vs_target_prepare(&plan->target, who,
                           sqlite3_mprintf("SELECT v FROM (SELECT \"%w\" AS v FROM %s NOT INDEXED "
@@ -226,6 +241,44 @@ static int plan_named_index(vs_conn *conn, vs_plan *plan, const char *who, const
     return rc;
 }
 
+/* Does the search go through the vecshard table that was found? What the options leave open is that table's. */
+static int plan_takes_indexed(const vs_plan *plan)
+{
+    const vs_options *options = &plan->options;
+    const vs_vector_spec *spec = vs_indexed_spec(plan->indexed);
+    return !options->has_norm_band && (!options->has_type || options->type == spec->type) &&
+           (!options->has_metric || vs_indexed_serves(plan->indexed, options->metric)) &&
+           (options->index == NULL ||
+            sqlite3_stricmp(options->index, plan->indexed->store.table) == 0);
+}
+
+/* Looks for a vecshard table behind the target, and takes it where it serves the search. */
+static int plan_try_indexed(vs_conn *conn, vs_plan *plan, const char *who, vs_err *err)
+{
+    int rc = vs_indexed_find(conn, who, &plan->target, &plan->indexed, err);
+    if (rc != SQLITE_OK || plan->indexed == NULL) {
+        return rc;
+    }
+    const vs_vector_spec *spec = vs_indexed_spec(plan->indexed);
+    if (plan_takes_indexed(plan)) {
+        plan->strategy = VS_BY_VECSHARD;
+        plan->options.type = spec->type;
+        plan->options.metric = plan->options.has_metric ? plan->options.metric : spec->metric;
+        plan->row_bytes = vsk_bytes(spec->type, spec->dim);
+        return SQLITE_OK;
+    }
+    if (plan->target.is_virtual) {
+        return vs_error(
+            err, SQLITE_ERROR,
+            "%s: %s holds %s vectors for metric %s: the options type, metric, norm_band "
+            "and index ask for something else",
+            who, plan->target.label, vsk_type_name(spec->type), vs_metric_name(spec->metric));
+    }
+    vs_indexed_free(plan->indexed);
+    plan->indexed = NULL;
+    return SQLITE_OK;
+}
+
 int vs_plan_make(vs_conn *conn, const char *who, const char *table, const char *column,
                  const char *options, int64_t k, vs_plan *out, vs_err *err)
 {
@@ -238,12 +291,18 @@ int vs_plan_make(vs_conn *conn, const char *who, const char *table, const char *
     rc = vs_target_find(conn->db, who, table, column, out->options.type, &out->target, err);
     vs_id_map map;
     if (rc == SQLITE_OK) {
-        out->row_bytes = PLAN_BYTES_UNKNOWN;
+        rc = plan_try_indexed(conn, out, who, err);
+    }
+    if (rc == SQLITE_OK) {
+        out->row_bytes = out->indexed != NULL ? out->row_bytes : PLAN_BYTES_UNKNOWN;
         rc = vs_id_map_survey(&out->target, who, &map, err);
     }
     if (rc == SQLITE_OK) {
         out->rows = map.rows;
         out->estimate = map.rows;
+    }
+    if (rc == SQLITE_OK && out->strategy == VS_BY_VECSHARD) {
+        return SQLITE_OK;
     }
     if (rc == SQLITE_OK && out->options.index != NULL) {
         rc = plan_named_index(conn, out, who, &map, k, err);
@@ -289,6 +348,10 @@ char *vs_plan_words(const vs_plan *plan)
     switch (plan->strategy) {
     case VS_BY_PASS:
         sqlite3_str_appendf(text, " by one pass (est. %,lld rows)", (long long)plan->rows);
+        break;
+    case VS_BY_VECSHARD:
+        sqlite3_str_appendf(text, " via vecshard index %s (est. %,lld rows)",
+                            plan->indexed->store.table, (long long)plan->rows);
         break;
     case VS_BY_ID:
         sqlite3_str_appendf(text, " over the listed ids (of est. %,lld rows)",

@@ -12,18 +12,20 @@ typedef enum vs_strategy {
     VS_BY_NORM, /* rows of a norm index in the order that prunes, each fetched from the table */
     VS_BY_COVERING_NORM, /* the same, the vector read from the index itself */
     VS_BY_INDEX,         /* the rows that a named index holds, all of them */
-    VS_BY_ID /* the rows of a list of ids, one by one; by a pass when the list is long */
+    VS_BY_ID, /* the rows of a list of ids, one by one; by a pass when the list is long */
+    VS_BY_VECSHARD /* a vecshard table: the one named, or an index over the one named */
 } vs_strategy;
 
 typedef struct vs_plan {
     vs_target target;   /* owned */
     vs_options options; /* owned */
     vs_strategy strategy;
-    const vs_index *index; /* borrowed from target or named; NULL for VS_BY_PASS */
-    vs_index named;        /* owned: the index that the options name */
-    double rows;           /* of the table, estimated */
-    size_t row_bytes;      /* of a stored vector; a guess until one was seen */
-    double estimate;       /* rows that the search will read, estimated */
+    const vs_index *index;      /* borrowed from target or named; NULL for VS_BY_PASS */
+    struct vs_indexed *indexed; /* owned: for VS_BY_VECSHARD; else NULL */
+    vs_index named;             /* owned: the index that the options name */
+    double rows;                /* of the table, estimated */
+    size_t row_bytes;           /* of a stored vector; a guess until one was seen */
+    double estimate;            /* rows that the search will read, estimated */
 } vs_plan;
 
 #define VS_PLAN_K_DEFAULT 64 /* rows that a stream fetches first */

@@ -1,11 +1,13 @@
 /*
  * search.c - carries out a planned search for one query.
  *
- * Calls: normidx.c, collector.c, scorer.c, rows.c, plan.c, norm_profile.c, metrics.c, value.c.
+ * Calls: indexed.c, normidx.c, collector.c, scorer.c, rows.c, plan.c, norm_profile.c, metrics.c, value.c.
  * Called by: vtab_search.c, func_search.c (queries).
  * Threads: the connection's.
  */
 #include "search.h"
+
+#include "indexed.h"
 
 #define SEARCH_PROGRESS_ROWS 4096 /* rows between two updates of vec_jobs */
 
@@ -194,6 +196,18 @@ int vs_search_run(vs_search *search, vs_filter *filter, vsk_hit *memory, size_t 
     if (capacity == 0 || (filter->has_ids && filter->id_count == 0) ||
         filter->distance_lo > filter->distance_hi) {
         return SQLITE_OK;
+    }
+    if (plan->strategy == VS_BY_VECSHARD) {
+        if (search->query.dim != vs_indexed_spec(plan->indexed)->dim) {
+            return vs_error(err, SQLITE_ERROR,
+                            "%s: dimensions differ: %lld in the query and %lld in %s", search->who,
+                            (long long)search->query.dim,
+                            (long long)vs_indexed_spec(plan->indexed)->dim, plan->target.label);
+        }
+        rc = vs_indexed_run(plan->indexed, plan->options.metric, search->query.data, 1, filter,
+                            capacity, memory, out_count, &search->counters, err);
+        search->counters.time_ns += vs_metrics_now_ns() - started;
+        return rc;
     }
     switch (plan->strategy) {
     case VS_BY_INDEX:

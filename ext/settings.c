@@ -10,7 +10,9 @@
  */
 #include "settings.h"
 
+#include "cache.h"
 #include "func.h"
+#include "pool.h"
 
 void vs_settings_init(vs_settings *settings)
 {
@@ -18,21 +20,36 @@ void vs_settings_init(vs_settings *settings)
     settings->stats = 1;
 }
 
-/* One setting. `values` are what it takes, by number; NULL: read only. */
+/* One setting: one of some words (`values`, by number), a whole number from 0 to `count`, or read
+ * only. */
+typedef enum settings_kind { SETTINGS_WORDS, SETTINGS_NUMBER, SETTINGS_READ_ONLY } settings_kind;
+
 typedef struct settings_entry {
     const char *name;
+    settings_kind kind;
     const char *const *values;
     int count;
 } settings_entry;
 
-enum { SETTINGS_NORM_INDEX, SETTINGS_STATS, SETTINGS_CPU, SETTINGS_COUNT };
+enum {
+    SETTINGS_NORM_INDEX,
+    SETTINGS_STATS,
+    SETTINGS_CACHE_MB,
+    SETTINGS_THREADS,
+    SETTINGS_CPU,
+    SETTINGS_COUNT
+};
+
+#define SETTINGS_CACHE_MB_MAX (1 << 22) /* 4 TiB */
 
 static const char *const settings_norm_index_values[] = {"auto", "off"};
 static const char *const settings_stats_values[] = {"0", "1"};
 static const settings_entry settings_entries[SETTINGS_COUNT] = {
-    {"norm_index", settings_norm_index_values, 2},
-    {"stats", settings_stats_values, 2},
-    {"cpu", NULL, 0},
+    {"norm_index", SETTINGS_WORDS, settings_norm_index_values, 2},
+    {"stats", SETTINGS_WORDS, settings_stats_values, 2},
+    {"cache_mb", SETTINGS_NUMBER, NULL, SETTINGS_CACHE_MB_MAX},
+    {"threads", SETTINGS_NUMBER, NULL, VS_POOL_THREADS_MAX},
+    {"cpu", SETTINGS_READ_ONLY, NULL, 0},
 };
 
 /* Number of the setting that an argument names. */
@@ -48,11 +65,30 @@ static int settings_find(const char *who, sqlite3_value *name_value, int *out, v
             return SQLITE_OK;
         }
     }
-    return vs_error(err, SQLITE_ERROR, "%s: no setting '%s': there are norm_index, stats and cpu",
+    return vs_error(err, SQLITE_ERROR,
+                    "%s: no setting '%s': there are norm_index, stats, cache_mb, "
+                    "threads and cpu",
                     who, name);
 }
 
-/* Number of the value that an argument names. */
+/* A whole number, also as a real or as text. */
+static int settings_find_number(const char *who, const settings_entry *entry, sqlite3_value *value,
+                                int *out, vs_err *err)
+{
+    int type = sqlite3_value_numeric_type(value);
+    sqlite3_int64 number = sqlite3_value_int64(value);
+    int is_whole = type == SQLITE_INTEGER ||
+                   (type == SQLITE_FLOAT && sqlite3_value_double(value) == (double)number);
+    if (!is_whole || number < 0 || number > entry->count) {
+        const char *text = (const char *)sqlite3_value_text(value);
+        return vs_error(err, SQLITE_ERROR, "%s: '%s' is a whole number from 0 to %d, not '%s'", who,
+                        entry->name, entry->count, text == NULL ? "" : text);
+    }
+    *out = (int)number;
+    return SQLITE_OK;
+}
+
+/* Number of the value that an argument names, or the number itself. */
 static int settings_find_value(const char *who, const settings_entry *entry, sqlite3_value *value,
                                int *out, vs_err *err)
 {
@@ -67,7 +103,10 @@ static int settings_find_value(const char *who, const settings_entry *entry, sql
         text = sqlite3_snprintf((int)sizeof whole, whole, "%lld",
                                 (long long)sqlite3_value_int64(value));
     }
-    if (entry->values == NULL) {
+    if (entry->kind == SETTINGS_NUMBER) {
+        return settings_find_number(who, entry, value, out, err);
+    }
+    if (entry->kind == SETTINGS_READ_ONLY) {
         return vs_error(err, SQLITE_ERROR, "%s: '%s' can only be read", who, entry->name);
     }
     for (int i = 0; i < entry->count; i++) {
@@ -90,6 +129,12 @@ static void settings_result(sqlite3_context *ctx, const vs_settings *settings, i
     case SETTINGS_STATS:
         sqlite3_result_int(ctx, settings->stats);
         break;
+    case SETTINGS_CACHE_MB:
+        sqlite3_result_int64(ctx, (sqlite3_int64)(vs_cache_budget() >> 20));
+        break;
+    case SETTINGS_THREADS:
+        sqlite3_result_int(ctx, vs_pool_threads());
+        break;
     default:
         sqlite3_result_text(ctx, vsk_level_name(vsk_level_in_use()), -1, SQLITE_STATIC);
         break;
@@ -98,10 +143,19 @@ static void settings_result(sqlite3_context *ctx, const vs_settings *settings, i
 
 static void settings_set(vs_settings *settings, int which, int value)
 {
-    if (which == SETTINGS_NORM_INDEX) {
+    switch (which) {
+    case SETTINGS_NORM_INDEX:
         settings->norm_index = (vs_norm_index)value;
-    } else {
+        break;
+    case SETTINGS_CACHE_MB: /* these two are the process's */
+        vs_cache_set_budget((size_t)value << 20);
+        break;
+    case SETTINGS_THREADS:
+        vs_pool_set_threads(value);
+        break;
+    default:
         settings->stats = value;
+        break;
     }
 }
 

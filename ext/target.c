@@ -481,6 +481,23 @@ static int target_find_indexes(vs_target *target, const char *who, vsk_type type
     return target_finish(stmt, target->db, who, rc, err);
 }
 
+/* A virtual table: the caller finds out whether it is one of ours. Ends like vs_target_find. */
+static int target_finish_virtual(vs_target *target, const char *table, const char *column)
+{
+    target->is_virtual = 1;
+    target->column = sqlite3_mprintf("%s", column);
+    target->label = sqlite3_mprintf("%s.%s", table, column);
+    /* Its rows are counted by the ids of the table that holds them. */
+    target->table_sql = sqlite3_mprintf("\"%w\".\"%w_rows\"", target->schema, target->table);
+    target->id_sql = sqlite3_mprintf("id");
+    if (target->column == NULL || target->label == NULL || target->table_sql == NULL ||
+        target->id_sql == NULL) {
+        vs_target_free(target);
+        return SQLITE_NOMEM;
+    }
+    return SQLITE_OK;
+}
+
 int vs_target_find(sqlite3 *db, const char *who, const char *table, const char *column,
                    vsk_type type, vs_target *out, vs_err *err)
 {
@@ -499,8 +516,7 @@ int vs_target_find(sqlite3 *db, const char *who, const char *table, const char *
                       "%s: %s is a view, which has no rowids; name its base table", who, table);
     }
     if (rc == SQLITE_OK && kind == TARGET_VIRTUAL) {
-        rc = vs_error(err, SQLITE_ERROR, "%s: %s is a virtual table; an ordinary table is needed",
-                      who, table);
+        return target_finish_virtual(out, table, column);
     }
     if (rc == SQLITE_OK) {
         rc = target_find_columns(out, who, column, err);

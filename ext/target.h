@@ -22,6 +22,7 @@ typedef struct vs_target {
     char *schema; /* owned: "main", "temp" or an attached name */
     char *table;  /* owned */
     char *column; /* owned */
+    int is_virtual; /* a virtual table: label, schema, table and column are set, the column is not checked, and there are no indexes */
     char *id_sql; /* owned: SQL of the id: rowid, _rowid_, oid or the quoted key of a WITHOUT ROWID
                      table */
     char *table_sql;   /* owned: quoted "schema"."table" */
@@ -38,7 +39,7 @@ typedef struct vs_target {
  *          vec_norm(vec_f16(col)) float16, ...
  *
  * On success the caller owns *out (vs_target_free). Errors, each a sentence that starts with `who`:
- * no such table, a view (its base table must be named), a virtual table, no such column, a table
+ * no such table, a view (its base table must be named), no such column, a table
  * with neither rowid nor a single INTEGER key; SQLITE_NOMEM and whatever reading the schema
  * returned. After an error *out owns nothing.
  */

@@ -18,6 +18,7 @@
 #include "func.h"
 #include "vecshard.h"
 #include "vtab_each.h"
+#include "vtab_index.h"
 #include "vtab_search.h"
 #include "vtab_stats.h"
 
@@ -137,6 +138,7 @@ static const struct {
     {"vec_search", VECSHARD_MODULE},
     {"vec_search_batch", VECSHARD_MODULE},
     {"vec_norm_selectivity", 4},
+    {"vecshard", VECSHARD_MODULE},
 };
 
 static void vecshard_unregister(sqlite3 *db)
@@ -156,7 +158,8 @@ static int vecshard_register(vs_conn *conn)
 {
     static int (*const steps[])(vs_conn *) = {vs_func_register,        vs_agg_register,
                                               vs_vtab_each_register,   vs_vtab_stats_register,
-                                              vs_vtab_search_register, vs_settings_register};
+                                              vs_vtab_search_register, vs_vtab_index_register,
+                                              vs_settings_register};
     int rc = SQLITE_OK;
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof steps / sizeof steps[0]; i++) {
         rc = steps[i](conn);

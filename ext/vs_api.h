@@ -14,4 +14,21 @@
  */
 void vs_api_uses_all_schemas(sqlite3 *db);
 
+/*
+ * A module with xIntegrity, which came with SQLite 3.44 as the member after xShadowName; older
+ * versions do not look beyond their own last member. iVersion must be 4.
+ */
+typedef struct vs_api_module {
+    sqlite3_module base;
+#if SQLITE_VERSION_NUMBER < 3044000
+    int (*integrity)(sqlite3_vtab *base, const char *schema, const char *name, int flags,
+                     char **out_report);
+#endif
+} vs_api_module;
+#if SQLITE_VERSION_NUMBER < 3044000
+#define VS_API_INTEGRITY .integrity
+#else
+#define VS_API_INTEGRITY .base.xIntegrity
+#endif
+
 #endif

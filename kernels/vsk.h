@@ -105,6 +105,18 @@ typedef void (*vsk_convert_fn)(const void *src, void *dst, size_t n);
 /* Index of the first NaN or infinity, or n. */
 typedef size_t (*vsk_scan_fn)(const void *src, size_t n);
 
+/* The rotation before coding, integer products and the bound test on codes, and the checksum of
+ * stored bytes: see code.h. */
+struct vsk_code_test;
+typedef void (*vsk_code_dot_fn)(const int8_t *q, size_t q_stride, size_t q_count,
+                                const uint8_t *rows, size_t stride_bytes, size_t count, size_t n,
+                                int32_t *out);
+typedef size_t (*vsk_code_pass_fn)(const struct vsk_code_test *test, const int32_t *dots,
+                                   const float *inv, const float *cos, const float *sin,
+                                   const float *r, size_t count, uint16_t *out);
+typedef void (*vsk_rotate_fn)(float *v, size_t n);
+typedef uint32_t (*vsk_checksum_fn)(const void *data, size_t n);
+
 /*
  * The dispatch table. Every pointer is set, at every level, except: entries marked "-" stay NULL
  * because the pair of operation and type has no meaning. Index by vsk_type.
@@ -128,6 +140,11 @@ typedef struct vsk_table {
     vsk_convert_fn to_f32[VSK_TYPE_COUNT];      /* from: - f16 bf16 i8 - ; exact */
     vsk_convert_fn from_f32[VSK_TYPE_COUNT];    /* to:   - f16 bf16 - - */
     vsk_scan_fn find_nonfinite[VSK_TYPE_COUNT]; /* f32 f16 bf16 - - */
+
+    vsk_rotate_fn rotate;
+    vsk_code_dot_fn code_dot;
+    vsk_code_pass_fn code_pass;
+    vsk_checksum_fn checksum;
 } vsk_table;
 
 /*

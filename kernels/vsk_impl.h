@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "code.h"
 #include "vsk.h"
 
 #if defined(__FAST_MATH__)
@@ -64,6 +65,19 @@
 #define VSK_ROUNDED_F64(x) ((void)(x))
 #endif
 
+/* Likewise for float32. */
+#if defined(__clang__)
+#define VSK_ROUNDED_F32(x) ((void)(x))
+#elif defined(VSK_X86)
+#define VSK_ROUNDED_F32(x) ((void)(x)) /* the callers are compiled for the baseline */
+#elif defined(VSK_ARM64)
+#define VSK_ROUNDED_F32(x) __asm__("" : "+w"(x))
+#elif defined(__GNUC__)
+#define VSK_ROUNDED_F32(x) __asm__("" : "+m"(x))
+#else
+#define VSK_ROUNDED_F32(x) ((void)(x))
+#endif
+
 #define VSK_LANES 16 /* of the canonical arithmetic, see vsk.h */
 
 /* What a kernel needs of the CPU. A level's name stands for the bits up to its own. */
@@ -109,6 +123,14 @@ typedef void vsk_tile_kernel(const float *q, size_t q_stride, size_t q_count, co
                              size_t row_stride, size_t row_count, size_t dim, float *out);
 typedef void vsk_convert_kernel(const void *src, void *dst, size_t n);
 typedef size_t vsk_scan_kernel(const void *src, size_t n);
+typedef void vsk_rotate_kernel(float *v, size_t n);
+typedef void vsk_code_dot_kernel(const int8_t *q, size_t q_stride, size_t q_count,
+                                 const uint8_t *rows, size_t stride_bytes, size_t count, size_t n,
+                                 int32_t *out);
+typedef size_t vsk_code_pass_kernel(const struct vsk_code_test *test, const int32_t *dots,
+                                    const float *inv, const float *cos, const float *sin,
+                                    const float *r, size_t count, uint16_t *out);
+typedef uint32_t vsk_checksum_kernel(const void *data, size_t n);
 
 /*
  * Families of rows: X(kind, field of vsk_table, operation, vsk_type, function, level, needs).
@@ -138,6 +160,21 @@ typedef size_t vsk_scan_kernel(const void *src, size_t n);
 #define VSK_ROW_SCAN(X, t, T, isa, level, needs)                                                   \
     X(scan, find_nonfinite[T], "find_nonfinite", T, vsk_find_nonfinite_##t##_##isa, level, needs)
 
+#define VSK_ROW_ROTATE(X, isa, level, needs)                                                       \
+    X(rotate, rotate, "rotate", VSK_F32, vsk_rotate_f32_##isa, level, needs)
+#define VSK_ROW_CODE_DOT(X, isa, level, needs)                                                     \
+    X(code_dot, code_dot, "code_dot", VSK_I8, vsk_code_dot_i8_##isa, level, needs)
+#define VSK_ROW_CODE_PASS(X, isa, level, needs)                                                    \
+    X(code_pass, code_pass, "code_pass", VSK_F32, vsk_code_pass_f32_##isa, level, needs)
+#define VSK_ROW_CHECKSUM(X, isa, level, needs)                                                     \
+    X(checksum, checksum, "checksum", VSK_BIT, vsk_checksum_bit_##isa, level, needs)
+
+#define VSK_ROWS_CODE(X, isa, level, needs)                                                        \
+    VSK_ROW_ROTATE(X, isa, level, needs)                                                           \
+    VSK_ROW_CODE_DOT(X, isa, level, needs)                                                         \
+    VSK_ROW_CODE_PASS(X, isa, level, needs)                                                        \
+    VSK_ROW_CHECKSUM(X, isa, level, needs)
+
 /* Everything a level can have, except what it leaves to the level below. */
 #define VSK_ROWS_ALL(X, isa, level, needs)                                                         \
     VSK_ROWS_CANONICAL(X, f32, VSK_F32, isa, level, needs)                                         \
@@ -159,15 +196,21 @@ typedef size_t vsk_scan_kernel(const void *src, size_t n);
 
 #define VSK_KERNELS_SCALAR(X)                                                                      \
     VSK_ROWS_ALL(X, scalar, "scalar", 0)                                                           \
-    VSK_ROW_FROM_F32(X, f16, VSK_F16, scalar, "scalar", 0)
+    VSK_ROW_FROM_F32(X, f16, VSK_F16, scalar, "scalar", 0)                                         \
+    VSK_ROWS_CODE(X, scalar, "scalar", 0)
 
 #if defined(VSK_X86)
 #define VSK_KERNELS_SIMD(X)                                                                        \
     VSK_ROWS_ALL(X, sse2, "sse2", VSK_NEEDS_SSE2)                                                  \
+    VSK_ROWS_CODE(X, sse2, "sse2", VSK_NEEDS_SSE2)                                                 \
     VSK_ROWS_ALL(X, avx2, "avx2", VSK_NEEDS_AVX2)                                                  \
     VSK_ROW_FROM_F32(X, f16, VSK_F16, avx2, "avx2", VSK_NEEDS_AVX2)                                \
+    VSK_ROWS_CODE(X, avx2, "avx2", VSK_NEEDS_AVX2)                                                 \
     VSK_ROWS_ALL(X, avx512, "avx512", VSK_NEEDS_AVX512)                                            \
     VSK_ROW_FROM_F32(X, f16, VSK_F16, avx512, "avx512", VSK_NEEDS_AVX512)                          \
+    VSK_ROW_CODE_PASS(X, avx512, "avx512", VSK_NEEDS_AVX512)                                       \
+    VSK_ROW_CHECKSUM(X, avx512, "avx512", VSK_NEEDS_AVX512)                                        \
+    VSK_ROW_CODE_DOT(X, avx512vnni, "avx512vnni", VSK_NEEDS_VNNI)                                  \
     X(pair, dot[VSK_I8], "dot", VSK_I8, vsk_dot_i8_avx512vnni, "avx512vnni", VSK_NEEDS_VNNI)       \
     X(pair, l2sq[VSK_I8], "l2sq", VSK_I8, vsk_l2sq_i8_avx512vnni, "avx512vnni", VSK_NEEDS_VNNI)    \
     X(one, sumsq[VSK_I8], "sumsq", VSK_I8, vsk_sumsq_i8_avx512vnni, "avx512vnni", VSK_NEEDS_VNNI)  \
@@ -177,13 +220,15 @@ typedef size_t vsk_scan_kernel(const void *src, size_t n);
 #elif defined(VSK_ARM64)
 #if defined(VSK_ARM64_DOTPROD)
 #define VSK_KERNELS_DOTPROD(X)                                                                     \
-    VSK_ROWS_CANONICAL(X, i8, VSK_I8, neondotprod, "neondotprod", VSK_NEEDS_DOTPROD)
+    VSK_ROWS_CANONICAL(X, i8, VSK_I8, neondotprod, "neondotprod", VSK_NEEDS_DOTPROD)               \
+    VSK_ROW_CODE_DOT(X, neondotprod, "neondotprod", VSK_NEEDS_DOTPROD)
 #else
 #define VSK_KERNELS_DOTPROD(X)
 #endif
 #define VSK_KERNELS_SIMD(X)                                                                        \
     VSK_ROWS_ALL(X, neon, "neon", VSK_NEEDS_NEON)                                                  \
     VSK_ROW_FROM_F32(X, f16, VSK_F16, neon, "neon", VSK_NEEDS_NEON)                                \
+    VSK_ROWS_CODE(X, neon, "neon", VSK_NEEDS_NEON)                                                 \
     VSK_KERNELS_DOTPROD(X)
 #else
 #define VSK_KERNELS_SIMD(X)
@@ -312,6 +357,93 @@ typedef enum vsk_rank_op {
         const unsigned char *rest = (const unsigned char *)src + good_bytes;                       \
         return good + vsk_find_nonfinite_##t##_scalar(rest, n - good);                             \
     }
+
+/*
+ * The signs of 64 elements in one turn of the rotation: bit j is that of element 64 * group + j.
+ * The finaliser of splitmix64 (Steele, Lea and Flood, 2014).
+ */
+VSK_INLINE uint64_t code_sign_word(unsigned turn, size_t group)
+{
+    uint64_t z = ((uint64_t)turn << 32 | ((uint64_t)group + 1)) * 0x9e3779b97f4a7c15u;
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+#define VSK_ROTATE_MIRROR 0x1.6a09e6p-1f /* 1 / sqrt 2 */
+
+/* The largest power of two that is not above n, and one over its root. */
+VSK_INLINE size_t code_window(size_t n, float *out_scale)
+{
+    size_t window = VSK_CODE_GROUP;
+    float scale = 0.125f;
+    int is_even = 1; /* power of two: its root is one, too */
+
+    while (2 * window <= n) {
+        window *= 2;
+        scale *= is_even ? 1.0f : 0.5f;
+        is_even = !is_even;
+    }
+    *out_scale = is_even ? scale : scale * VSK_ROTATE_MIRROR;
+    return window;
+}
+
+VSK_INLINE unsigned code_turns(size_t n, size_t window)
+{
+    return n == window ? 2 : 4;
+}
+
+/* What the encoder of code.c does with the kernels of one level. */
+void vsk_code_encode_with(const vsk_table *kernels, const float *v, size_t n, uint8_t *plane_b,
+                          uint8_t *plane_c, vsk_code_terms *out);
+
+/* The last rows of a block, from `first` on: those that a level's whole registers leave. */
+VSK_INLINE size_t code_pass_rest(const vsk_code_test *test, const int32_t *dots, const float *inv,
+                                 const float *cos, const float *sin, const float *r, size_t first,
+                                 size_t count, uint16_t *out)
+{
+    size_t kept = vsk_code_pass_f32_scalar(test, dots + first, inv + first, cos + first,
+                                           sin + first, r + first, count - first, out);
+
+    for (size_t i = 0; i < kept; i++) {
+        out[i] = (uint16_t)(out[i] + first);
+    }
+    return kept;
+}
+
+VSK_INLINE void code_checksum_start(uint32_t lanes[16])
+{
+    for (uint32_t j = 0; j < 16; j++) {
+        lanes[j] = VSK_CHECKSUM_SEED * (j + 1);
+    }
+}
+
+/* The end of the checksum, from its lanes. */
+VSK_INLINE uint32_t code_checksum_fold(const uint32_t lanes[16], size_t n)
+{
+    uint32_t sum = VSK_CHECKSUM_SEED;
+
+    for (int j = 0; j < 18; j++) {
+        uint32_t x = j < 16 ? lanes[j] : (uint32_t)((uint64_t)n >> (32 * (j - 16)));
+        sum = (sum ^ x) * VSK_CHECKSUM_FOLD;
+        sum ^= sum >> 13;
+    }
+    return sum ^ (sum >> 16);
+}
+
+/* alpha' and beta' of code.h. */
+typedef struct code_limits {
+    float alpha, beta;
+} code_limits;
+
+VSK_INLINE code_limits code_limits_of(const vsk_code_test *test)
+{
+    float alpha = test->alpha < 0 ? -test->alpha : test->alpha;
+    float beta = test->beta < 0 ? -test->beta : test->beta;
+
+    return (code_limits){test->alpha - test->slack * alpha, test->beta - test->slack * beta};
+}
 
 /* Bytes of one element; bits have none. */
 VSK_INLINE size_t vsk_element_bytes(vsk_type type)

@@ -1,6 +1,6 @@
 /*
  * cross_digest.c - one number per level, over the bits of every canonical result and conversion on
- * fixed data.
+ * fixed data, and over all that a code of a vector consists of.
  *
  * Prints "LEVEL DIGEST" for each level that this CPU has. Whatever the compiler, the architecture
  * and the level, the digest is the same; cross.sh compares them. Plain C without cmocka, so that it
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../kernels/vsk.h"
+#include "../../kernels/vsk_impl.h"
 
 enum { DIGEST_DIM_MAX = 4096, DIGEST_SMALL_DIMS = 130 };
 
@@ -92,6 +92,47 @@ static void digest_conversions(const vsk_table *table, vsk_type type, const unsi
     }
 }
 
+/* A vector, rotated, its planes and terms, products with a query, and a checksum of the planes. */
+static void digest_code(const vsk_table *table, float *v, size_t n, uint64_t *digest)
+{
+    static uint8_t planes[DIGEST_DIM_MAX]; /* B, then C */
+    static int8_t q[2 * DIGEST_DIM_MAX];
+    vsk_code_terms terms;
+    vsk_code_query query;
+    int32_t products[4];
+
+    table->rotate(v, n);
+    digest_add(digest, v, n * sizeof *v);
+    vsk_code_encode_with(table, v, n, planes, planes + n / 2, &terms);
+    digest_add(digest, planes, n);
+    digest_add(digest, &terms, sizeof terms);
+    vsk_code_query_init(v, n, q, q + n, &query);
+    digest_add(digest, q, 2 * n);
+    table->code_dot(q, n, 2, planes, n / 2, 2, n, products);
+    digest_add(digest, products, sizeof products);
+    uint32_t sum = table->checksum(planes, n - 5);
+    digest_add(digest, &sum, sizeof sum);
+}
+
+static void digest_codes(const vsk_table *table, uint64_t *digest)
+{
+    static float v[DIGEST_DIM_MAX];
+
+    for (size_t n = VSK_CODE_GROUP; n <= DIGEST_DIM_MAX; n += VSK_CODE_GROUP * (n < 1088 ? 1 : 7)) {
+        for (size_t turn = 0; turn < 6; turn++) {
+            for (size_t i = 0; i < n;
+                 i++) { /* sums, ever more Gaussian; at last a single element */
+                int64_t sum = 0;
+                for (size_t j = 0; j <= turn; j++) {
+                    sum += (int32_t)digest_random();
+                }
+                v[i] = turn == 5 && i != n / 3 ? 0.0f : (float)sum;
+            }
+            digest_code(table, v, n, digest);
+        }
+    }
+}
+
 static uint64_t digest_level(const vsk_table *table)
 {
     static unsigned char a[4 * DIGEST_DIM_MAX];
@@ -111,6 +152,7 @@ static uint64_t digest_level(const vsk_table *table)
             digest_conversions(table, (vsk_type)type, a, dim, &digest);
         }
     }
+    digest_codes(table, &digest);
     return digest;
 }
 

@@ -1,0 +1,52 @@
+/*
+ * conditions.h - conditions of a statement on rowid, key, partition keys, metadata and auxiliary
+ * columns, which SQLite evaluates itself over t_rows or t_parts: so NULL, affinity, collations,
+ * LIKE and GLOB mean what they mean everywhere.
+ */
+#ifndef VS_CONDITIONS_H
+#define VS_CONDITIONS_H
+
+#include "store.h"
+
+#define VS_CONDITIONS_MAX 32
+#define VS_CONDITION_ROWID (-1)
+
+typedef struct vs_condition {
+    int column; /* number of the declared column, or VS_CONDITION_ROWID */
+    int op; /* SQLITE_INDEX_CONSTRAINT_EQ, GT, LE, LT, GE, NE, IS, ISNOT, ISNULL, ISNOTNULL, LIKE,
+               GLOB */
+    char collation[32];     /* of the comparison; "" : the column's own */
+    sqlite3_value **values; /* owned copies (sqlite3_value_dup): one, or those of IN (...) */
+    int value_count;        /* 0 for ISNULL and ISNOTNULL */
+    int is_in;              /* column IN (values); an empty list matches nothing */
+} vs_condition;
+
+typedef struct vs_conditions {
+    vs_condition items[VS_CONDITIONS_MAX];
+    int count;
+} vs_conditions;
+
+void vs_conditions_clear(vs_conditions *conditions);
+
+/* Copies a value, or all values of an IN list (with sqlite3_vtab_in_first/next), into a new
+ * condition. SQLITE_OK, NOMEM or what the list's subquery returned. */
+int vs_conditions_add(vs_conditions *conditions, int column, int op, const char *collation,
+                      sqlite3_value *value, int is_in);
+
+/* Are all conditions on partition keys? */
+int vs_conditions_only_partitions(const vs_store *store, const vs_conditions *conditions);
+
+/*
+ * Prepares  SELECT <columns> FROM <t_rows, or t_parts with only the conditions on partition keys
+ * when of_parts> WHERE <conditions> <tail>  and binds the values. Lists longer than the
+ * connection's limit of variables are bound in the form of several ORed... the statement is always
+ * one. The caller finalizes *out.
+ */
+int vs_conditions_select(vs_store *store, const vs_conditions *conditions, int of_parts,
+                         const char *columns, const char *tail, sqlite3_stmt **out, vs_err *err);
+
+/* Hash of the conditions with their values (64 bits) for cache keys, and equality text: bytes that
+ * are equal just when the conditions are. sqlite3_malloc'ed; NULL without memory. */
+void *vs_conditions_fingerprint(const vs_conditions *conditions, size_t *out_bytes);
+
+#endif

@@ -1,0 +1,449 @@
+/*
+ * content.c - an index over an existing table: built from its rows, kept in step by triggers.
+ *
+ *     CREATE VIRTUAL TABLE docs_idx USING vecshard(embedding float[384], content=docs,
+ * content_rowid=id);
+ *
+ * Three triggers on the content table write to the virtual table: <index>_vecshard_insert, _update
+ * and _delete. Each deletes first and inserts then, so that the conflict clause of the statement
+ * that fired it has nothing to decide. The triggers also tell which table is indexed: SQLite keeps
+ * their table's name when the table is renamed.
+ *
+ * Calls: store.c, column.c, metrics.c.
+ * Called by: vtab_index.c, vtab_write.c, maint.c, indexed.c; vectors: store.c, store_codes.c,
+ * view.c. Threads: the connection's.
+ */
+#include "content.h"
+
+#include "column.h"
+
+#define CONTENT_SUFFIX "_vecshard_insert"
+#define CONTENT_PROGRESS_ROWS 1024
+
+static const char *const content_events[] = {"insert", "update", "delete"};
+
+/* Runs a statement without rows; `sql` is freed. */
+static int content_exec(vs_store *store, char *sql, vs_err *err)
+{
+    if (sql == NULL) {
+        return SQLITE_NOMEM;
+    }
+    int rc = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
+    sqlite3_free(sql);
+    return rc == SQLITE_OK ? rc : vs_error_db(err, rc, store->db, store->label);
+}
+
+/* Prepares a statement; `sql` is freed. */
+static int content_prepare(vs_store *store, char *sql, unsigned flags, sqlite3_stmt **out,
+                           vs_err *err)
+{
+    *out = NULL;
+    if (sql == NULL) {
+        return SQLITE_NOMEM;
+    }
+    int rc = sqlite3_prepare_v3(store->db, sql, -1, flags | SQLITE_PREPARE_NO_VTAB, out, NULL);
+    sqlite3_free(sql);
+    return rc == SQLITE_OK ? rc : vs_error_db(err, rc, store->db, store->label);
+}
+
+/* ---- which table ----------------------------------------------------------------------------- */
+
+/* The content table's present name, from the trigger; the declared one where there is no trigger.
+ * sqlite3_malloc'ed. */
+static int content_table(vs_store *store, char **out, vs_err *err)
+{
+    sqlite3_stmt *stmt;
+    *out = NULL;
+    char *trigger = sqlite3_mprintf("%s" CONTENT_SUFFIX, store->table);
+    int rc =
+        trigger == NULL
+            ? SQLITE_NOMEM
+            : content_prepare(store,
+                              sqlite3_mprintf("SELECT tbl_name FROM \"%w\".sqlite_schema WHERE "
+                                              "type = 'trigger' AND name = %Q COLLATE NOCASE",
+                                              store->schema, trigger),
+                              0, &stmt, err);
+    sqlite3_free(trigger);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
+        *out = sqlite3_mprintf("%s", rc == SQLITE_ROW ? (const char *)sqlite3_column_text(stmt, 0)
+                                                      : store->declaration.content);
+        rc = *out == NULL ? SQLITE_NOMEM : SQLITE_OK;
+    } else {
+        rc = vs_error_db(err, rc, store->db, store->label);
+    }
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+int vs_content_find(vs_conn *conn, const char *schema, const char *table, const char *column,
+                    char **out, int *out_vector, vs_err *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    *out = NULL;
+    *out_vector = 0;
+    char *sql = sqlite3_mprintf(
+        "SELECT substr(name, 1, length(name) - %d) FROM \"%w\".sqlite_schema WHERE type = "
+        "'trigger' AND tbl_name = %Q COLLATE NOCASE AND substr(name, -%d) = '" CONTENT_SUFFIX
+        "' ORDER BY name",
+        (int)strlen(CONTENT_SUFFIX), schema, table, (int)strlen(CONTENT_SUFFIX));
+    int rc = sql == NULL
+                 ? SQLITE_NOMEM
+                 : sqlite3_prepare_v3(conn->db, sql, -1, SQLITE_PREPARE_NO_VTAB, &stmt, NULL);
+    sqlite3_free(sql);
+    if (rc != SQLITE_OK) {
+        return rc == SQLITE_NOMEM ? rc : vs_error_db(err, rc, conn->db, table);
+    }
+    while (*out == NULL && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        vs_store store;
+        vs_err ignored = VS_ERR_INIT;
+        const char *name = (const char *)sqlite3_column_text(stmt, 0);
+        rc = name == NULL ? SQLITE_NOMEM : vs_store_open(&store, conn, schema, name, &ignored);
+        if (rc == SQLITE_ERROR) { /* a trigger of that name, and no such index */
+            vs_error_clear(&ignored);
+            continue;
+        }
+        if (rc != SQLITE_OK) {
+            vs_error(err, rc, "%s", ignored.message == NULL ? sqlite3_errstr(rc) : ignored.message);
+            vs_error_clear(&ignored);
+            break;
+        }
+        for (int i = 0; i < store.declaration.vector_count && *out == NULL; i++) {
+            const char *own = store.declaration.columns[store.declaration.vectors[i].column].name;
+            if (store.declaration.content != NULL && sqlite3_stricmp(own, column) == 0) {
+                *out = sqlite3_mprintf("%s", name);
+                *out_vector = i;
+            }
+        }
+        vs_store_close(&store);
+    }
+    sqlite3_finalize(stmt);
+    if (rc == SQLITE_ROW || rc == SQLITE_DONE || rc == SQLITE_OK || rc == SQLITE_ERROR) {
+        return SQLITE_OK;
+    }
+    return rc;
+}
+
+/* ---- triggers -------------------------------------------------------------------------------- */
+
+/* The declared columns that the content table has, each as `before` "name", separated by commas. */
+static void content_list(sqlite3_str *sql, const vs_store *store, const char *before)
+{
+    for (int i = 0; i < store->declaration.column_count; i++) {
+        if (store->declaration.columns[i].kind != VS_COLUMN_ROWID) {
+            sqlite3_str_appendf(sql, ", %s\"%w\"", before, store->declaration.columns[i].name);
+        }
+    }
+}
+
+/* "new.v1 IS NOT NULL OR new.v2 IS NOT NULL": rows without any vector are left out. */
+static void content_has_vector(sqlite3_str *sql, const vs_store *store, const char *before)
+{
+    for (int i = 0; i < store->declaration.vector_count; i++) {
+        sqlite3_str_appendf(sql, "%s%s\"%w\" IS NOT NULL", i == 0 ? "" : " OR ", before,
+                            store->declaration.columns[store->declaration.vectors[i].column].name);
+    }
+}
+
+static void content_append_insert(sqlite3_str *sql, const vs_store *store, const char *index)
+{
+    const char *id = store->declaration.content_rowid;
+    sqlite3_str_appendf(sql,
+                        " DELETE FROM \"%w\" WHERE rowid = new.\"%w\"; INSERT INTO \"%w\"(rowid",
+                        index, id, index);
+    content_list(sql, store, "");
+    sqlite3_str_appendf(sql, ") SELECT new.\"%w\"", id);
+    content_list(sql, store, "new.");
+    sqlite3_str_appendall(sql, " WHERE ");
+    content_has_vector(sql, store, "new.");
+    sqlite3_str_appendall(sql, ";");
+}
+
+/* When an update concerns the index. */
+static void content_append_when(sqlite3_str *sql, const vs_store *store)
+{
+    const char *id = store->declaration.content_rowid;
+    sqlite3_str_appendf(sql, " WHEN old.\"%w\" IS NOT new.\"%w\"", id, id);
+    for (int i = 0; i < store->declaration.column_count; i++) {
+        const vs_column_spec *column = &store->declaration.columns[i];
+        if (column->kind != VS_COLUMN_ROWID) {
+            sqlite3_str_appendf(sql, " OR old.\"%w\" IS NOT new.\"%w\"", column->name,
+                                column->name);
+        }
+    }
+}
+
+static char *content_trigger(const vs_store *store, const char *index, const char *table, int event)
+{
+    const char *id = store->declaration.content_rowid;
+    sqlite3_str *sql = sqlite3_str_new(store->db);
+    sqlite3_str_appendf(sql, "CREATE TRIGGER \"%w\".\"%w_vecshard_%s\" AFTER %s ON \"%w\"",
+                        store->schema, index, content_events[event], content_events[event], table);
+    if (event == 1) {
+        content_append_when(sql, store);
+    }
+    sqlite3_str_appendall(sql, " BEGIN");
+    if (event != 0) {
+        sqlite3_str_appendf(sql, " DELETE FROM \"%w\" WHERE rowid = old.\"%w\";", index, id);
+    }
+    if (event != 2) {
+        content_append_insert(sql, store, index);
+    }
+    sqlite3_str_appendall(sql, " END");
+    return sqlite3_str_finish(sql);
+}
+
+static int content_create_triggers(vs_store *store, const char *index, const char *table,
+                                   vs_err *err)
+{
+    int rc = SQLITE_OK;
+    for (int i = 0; i < 3 && rc == SQLITE_OK; i++) {
+        rc = content_exec(store, content_trigger(store, index, table, i), err);
+    }
+    return rc;
+}
+
+/* The id must be the rowid, by this or another name, or the one INTEGER key of a WITHOUT ROWID
+ * table. */
+static int content_check_id(vs_store *store, vs_err *err)
+{
+    const char *id = store->declaration.content_rowid;
+    sqlite3_stmt *stmt;
+    int keys = 0, is_key = 0, is_column = 0, columns = 0;
+    int rc = content_prepare(store,
+                             sqlite3_mprintf("PRAGMA \"%w\".table_info(\"%w\")", store->schema,
+                                             store->declaration.content),
+                             0, &stmt, err);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) { /* cid, name, type, notnull, default, pk */
+        const char *name = (const char *)sqlite3_column_text(stmt, 1);
+        const char *type = (const char *)sqlite3_column_text(stmt, 2);
+        int is_here = name != NULL && sqlite3_stricmp(name, id) == 0;
+        columns++;
+        keys += sqlite3_column_int(stmt, 5) > 0;
+        is_column |= is_here;
+        is_key |= is_here && sqlite3_column_int(stmt, 5) > 0 && type != NULL &&
+                  sqlite3_stricmp(type, "INTEGER") == 0;
+    }
+    sqlite3_finalize(stmt);
+    if (rc != SQLITE_DONE) {
+        return vs_error_db(err, rc, store->db, store->label);
+    }
+    if (columns == 0) {
+        return vs_error(err, SQLITE_ERROR, "%s: there is no table %s in %s to index", store->label,
+                        store->declaration.content, store->schema);
+    }
+    if (is_column && !(is_key && keys == 1)) {
+        return vs_error(err, SQLITE_ERROR,
+                        "%s: content_rowid=%s must be the INTEGER PRIMARY KEY of %s, or rowid",
+                        store->label, id, store->declaration.content);
+    }
+    return SQLITE_OK;
+}
+
+/* SELECT of id and columns; qualified, so that a name that is no column is an error and no string.
+ */
+static char *content_select(const vs_store *store, const char *table, const char *tail)
+{
+    char *before = sqlite3_mprintf("\"%w\".", table);
+    sqlite3_str *sql = sqlite3_str_new(store->db);
+    sqlite3_str_appendf(sql, "SELECT \"%w\".\"%w\"", table, store->declaration.content_rowid);
+    content_list(sql, store, before == NULL ? "" : before);
+    sqlite3_str_appendf(sql, " FROM \"%w\".\"%w\" %s", store->schema, table, tail);
+    sqlite3_free(before);
+    return sqlite3_str_finish(sql);
+}
+
+int vs_content_create(vs_store *store, vs_err *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = content_check_id(store, err);
+    if (rc == SQLITE_OK) { /* are all columns there? */
+        rc = content_prepare(store, content_select(store, store->declaration.content, "LIMIT 0"),
+                             SQLITE_PREPARE_FROM_DDL, &stmt, err);
+        sqlite3_finalize(stmt);
+    }
+    return rc == SQLITE_OK
+               ? content_create_triggers(store, store->table, store->declaration.content, err)
+               : rc;
+}
+
+int vs_content_drop(vs_store *store, vs_err *err)
+{
+    int rc = SQLITE_OK;
+    for (int i = 0; i < 3 && rc == SQLITE_OK; i++) {
+        rc = content_exec(store,
+                          sqlite3_mprintf("DROP TRIGGER IF EXISTS \"%w\".\"%w_vecshard_%s\"",
+                                          store->schema, store->table, content_events[i]),
+                          err);
+    }
+    return rc;
+}
+
+int vs_content_rename(vs_store *store, const char *table, vs_err *err)
+{
+    char *content = NULL;
+    int rc = content_table(store, &content, err);
+    if (rc == SQLITE_OK) {
+        rc = vs_content_drop(store, err);
+    }
+    if (rc == SQLITE_OK) {
+        rc = content_create_triggers(store, table, content, err);
+    }
+    sqlite3_free(content);
+    return rc;
+}
+
+/* ---- building -------------------------------------------------------------------------------- */
+
+/* Reads the vectors and columns of the row that the statement stands on. *out_count: vectors that
+ * are not NULL. */
+static int content_read_row(vs_store *store, sqlite3_stmt *stmt, vs_scratch (*memory)[2],
+                            vs_row *out, int *out_count, vs_err *err)
+{
+    int n = 1;
+    int rc = SQLITE_OK;
+    memset(out, 0, sizeof *out);
+    *out_count = 0;
+    if (sqlite3_column_type(stmt, 0) != SQLITE_INTEGER) {
+        return SQLITE_OK; /* a key that is no number names no row of an index */
+    }
+    out->rowid = sqlite3_column_int64(stmt, 0);
+    for (int i = 0; i < store->declaration.column_count && rc == SQLITE_OK; i++) {
+        const vs_column_spec *column = &store->declaration.columns[i];
+        if (column->kind == VS_COLUMN_ROWID) {
+            continue;
+        }
+        sqlite3_value *value = sqlite3_column_value(stmt, n++);
+        if (column->kind != VS_COLUMN_VECTOR) {
+            out->columns[i] = value;
+            continue;
+        }
+        if (sqlite3_value_type(value) == SQLITE_NULL) {
+            continue;
+        }
+        const vs_vector_spec *spec = &store->declaration.vectors[column->vector];
+        char *place = sqlite3_mprintf("%s.%s, row %lld", store->declaration.content, column->name,
+                                      (long long)out->rowid);
+        rc = place == NULL
+                 ? SQLITE_NOMEM
+                 : vs_column_read(spec, place, value, spec->stored, memory[column->vector],
+                                  &out->vectors[column->vector], err);
+        sqlite3_free(place);
+        *out_count += rc == SQLITE_OK;
+    }
+    return rc;
+}
+
+/* Rows there may be: the range of the ids. */
+static int64_t content_estimate(vs_store *store, const char *table)
+{
+    sqlite3_stmt *stmt = NULL;
+    int64_t rows = 0;
+    char *sql = sqlite3_mprintf("SELECT max(\"%w\"), min(\"%w\") FROM \"%w\".\"%w\"",
+                                store->declaration.content_rowid, store->declaration.content_rowid,
+                                store->schema, table);
+    if (content_prepare(store, sql, 0, &stmt, NULL) == SQLITE_OK &&
+        sqlite3_step(stmt) == SQLITE_ROW) {
+        double range = sqlite3_column_double(stmt, 0) - sqlite3_column_double(stmt, 1) + 1.0;
+        rows = range < 1e15 ? (int64_t)range : 0;
+    }
+    sqlite3_finalize(stmt);
+    return rows;
+}
+
+int vs_content_build(vs_store *store, vs_err *err)
+{
+    vs_scratch memory[VS_VECTORS_MAX][2];
+    sqlite3_stmt *stmt = NULL;
+    char *table = NULL;
+    int64_t done = 0;
+    memset(memory, 0, sizeof memory);
+    int rc = content_table(store, &table, err);
+    if (rc == SQLITE_OK) {
+        rc = content_prepare(store, content_select(store, table, "ORDER BY 1"), 0, &stmt, err);
+    }
+    int job = rc == SQLITE_OK
+                  ? vs_job_begin("vecshard", store->label, "build", content_estimate(store, table))
+                  : -1;
+    while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        vs_row row;
+        int vectors = 0;
+        rc = content_read_row(store, stmt, memory, &row, &vectors, err);
+        if (rc == SQLITE_OK && vectors > 0) {
+            rc = vs_store_insert(store, &row, err);
+        }
+        if (++done % CONTENT_PROGRESS_ROWS == 0) {
+            vs_job_progress(job, done);
+        }
+    }
+    vs_job_end(job);
+    if (rc != SQLITE_DONE && rc != SQLITE_OK) {
+        vs_error_db(err, rc, store->db, store->label); /* the first sentence stays */
+    }
+    sqlite3_finalize(stmt);
+    sqlite3_free(table);
+    for (int i = 0; i < VS_VECTORS_MAX; i++) {
+        vs_scratch_free(&memory[i][0]);
+        vs_scratch_free(&memory[i][1]);
+    }
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* ---- vectors --------------------------------------------------------------------------------- */
+
+static int content_statement(vs_store *store, int vector, sqlite3_stmt **out, vs_err *err)
+{
+    sqlite3_stmt **slot = &store->vector_statements[vector][VS_SQL_CONTENT];
+    const vs_vector_spec *spec = &store->declaration.vectors[vector];
+    char *table = NULL;
+    int rc = SQLITE_OK;
+    if (*slot == NULL) {
+        rc = content_table(store, &table, err);
+        if (rc == SQLITE_OK) {
+            rc = content_prepare(
+                store,
+                sqlite3_mprintf("SELECT \"%w\".\"%w\" FROM \"%w\".\"%w\" WHERE "
+                                "\"%w\".\"%w\" = ?1",
+                                table, store->declaration.columns[spec->column].name, store->schema,
+                                table, table, store->declaration.content_rowid),
+                SQLITE_PREPARE_PERSISTENT, slot, err);
+        }
+        sqlite3_free(table);
+    }
+    *out = *slot;
+    return rc;
+}
+
+int vs_content_vector(vs_store *store, int vector, int64_t rowid, void *out, int *out_is_missing,
+                      vs_err *err)
+{
+    const vs_vector_spec *spec = &store->declaration.vectors[vector];
+    sqlite3_stmt *stmt = NULL;
+    *out_is_missing = 1;
+    int rc = content_statement(store, vector, &stmt, err);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    (void)sqlite3_bind_int64(stmt, 1, rowid);
+    rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW && sqlite3_column_type(stmt, 0) != SQLITE_NULL) {
+        vs_err ignored = VS_ERR_INIT;
+        const void *data = NULL;
+        rc = vs_column_read(spec, store->label, sqlite3_column_value(stmt, 0), spec->stored,
+                            store->content_memory, &data, &ignored);
+        vs_error_clear(&ignored);
+        if (rc == SQLITE_OK) {
+            memcpy(out, data, vsk_bytes(spec->stored, spec->dim));
+            *out_is_missing = 0;
+        } else if (rc != SQLITE_NOMEM) {
+            rc = SQLITE_OK; /* no vector of this shape any more: as good as gone */
+        }
+    }
+    return vs_store_done(store, stmt, rc, "reading the content table", err);
+}

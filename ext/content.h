@@ -1,0 +1,34 @@
+/*
+ * content.h - an index over an existing table: built from its rows, kept in step by triggers.
+ */
+#ifndef VS_CONTENT_H
+#define VS_CONTENT_H
+
+#include "store.h"
+
+/* Creates the triggers on the content table (names <index>_vecshard_insert, _update and _delete):
+ * they write to the virtual table. The content table must exist, have the columns of the
+ * declaration (by name) and an id that is an INTEGER PRIMARY KEY or rowid. */
+int vs_content_create(vs_store *store, vs_err *err);
+int vs_content_drop(vs_store *store, vs_err *err); /* drops the triggers that exist */
+int vs_content_rename(vs_store *store, const char *table,
+                      vs_err *err); /* the index gets a new name: makes the triggers anew; call
+                                       before vs_store_rename changes store->table */
+
+/* Fills the empty index from the content table's rows, by rising id; rows whose vectors are all
+ * NULL are left out. Job "build" in vec_jobs; interruptible. A value that is no vector of the
+ * column is an error that names table, column and row. */
+int vs_content_build(vs_store *store, vs_err *err);
+
+/* Reads one vector of a content table's row: out [dim] of the stored type. *out_is_missing: no such
+ * row, SQL NULL, or no vector of that shape. */
+int vs_content_vector(vs_store *store, int vector, int64_t rowid, void *out, int *out_is_missing,
+                      vs_err *err);
+
+/* Finds an index over schema.table.column: name of a vecshard table of that schema with
+ * content=table and a vector column of that name, or *out NULL. sqlite3_malloc'ed. *out_vector is
+ * the number of its vector column. Names compare as SQLite's do. */
+int vs_content_find(vs_conn *conn, const char *schema, const char *table, const char *column,
+                    char **out, int *out_vector, vs_err *err);
+
+#endif

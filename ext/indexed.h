@@ -1,0 +1,37 @@
+/*
+ * indexed.h - a vecshard table as the way of a search that names a table: the vecshard table itself, or the ordinary table that one
+ * indexes.
+ */
+#ifndef VS_INDEXED_H
+#define VS_INDEXED_H
+
+#include "nearest.h"
+#include "target.h"
+
+typedef struct vs_indexed {
+    vs_store store;      /* owned */
+    int vector;          /* number of the vector column */
+    vs_nearest *nearest; /* owned: made on first use */
+    vs_metric metric;    /* of nearest */
+} vs_indexed;
+
+/*
+ * The vecshard table behind a target: the target itself when it is virtual, else one that indexes it (content=). *out is NULL when
+ * there is none; the caller owns it (vs_indexed_free). A virtual table of another module is an error, as is a column that
+ * is no vector column.
+ */
+int vs_indexed_find(vs_conn *conn, const char *who, const vs_target *target, vs_indexed **out,
+                    vs_err *err);
+void vs_indexed_free(vs_indexed *indexed);
+
+const vs_vector_spec *vs_indexed_spec(const vs_indexed *indexed);
+
+/* Would codes or vectors of this table answer searches by this metric? l2, l2sq and dot serve each other. */
+int vs_indexed_serves(const vs_indexed *indexed, vs_metric metric);
+
+/* `count` queries ([count][dim] of the declared type) at once, as vs_nearest_batch. */
+int vs_indexed_run(vs_indexed *indexed, vs_metric metric, const void *queries, size_t count,
+                   const vs_filter *filter, size_t k, vsk_hit *hits, size_t *counts,
+                   vs_counters *counters, vs_err *err);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * maint.h - commands on a vecshard table: INSERT INTO t(t) VALUES('optimize'), INSERT INTO t(t,
+ * arg) VALUES('merge', 500).
+ */
+#ifndef VS_MAINT_H
+#define VS_MAINT_H
+
+#include "store.h"
+
+/*
+ * Carries out one command.
+ *
+ *   'optimize'          empties sparse cells into others and gives their space back, and codes
+ * again where the anchor is far from the mean; arg: at most so many rows (default: all). Resumable:
+ * each call goes on where the table is. Interruptible: in its own transaction what was done before
+ * the interrupt is rolled back by SQLite, so large tables take several calls with arg. 'merge' the
+ * same as 'optimize' with arg 'rebuild'           makes every cell and code anew: from the table's
+ * own vectors, or from the content table 'integrity-check'   compares all shadow tables with each
+ * other: an error (SQLITE_CORRUPT_VTAB) with the first findings; no effect otherwise
+ *
+ * Unknown commands are errors that list these. Progress in vec_jobs.
+ */
+int vs_maint_command(vs_store *store, sqlite3_value *command, sqlite3_value *arg, vs_err *err);
+
+/* The check alone: *out_report is NULL or the findings, one per line, at most 100
+ * (sqlite3_malloc'ed). is_quick: leave out what reads full vectors. Returns other codes than
+ * SQLITE_OK only for errors of reading (busy, no memory, ...). Read only. */
+int vs_maint_check(vs_store *store, int is_quick, char **out_report, vs_err *err);
+
+#endif

@@ -1,0 +1,727 @@
+/*
+ * nearest.c - the nearest rows of a vecshard table.
+ *
+ * A search takes the view of the table's present state, scans its cells (nearest_scan.c) and
+ * refines: what the scan left is taken by rising lower bound, its full vectors are read, its
+ * canonical distances computed, until the next lower bound is beyond the k-th best distance. So the
+ * answer is that of computing every distance; only few full vectors are read for it.
+ *
+ * A search by a metric that the codes do not serve, or within a norm band, reads all full vectors.
+ *
+ * An index over a content table finds rows there by rowid. One that is gone (replaced without a
+ * trigger firing) is excluded, and the search repeated, for its bounds had counted for the limit.
+ *
+ * Calls: view.c, rowset.c, nearest_scan.c, probe.c, scorer.c, distance.c, pool.c, store.c.
+ * Called by: vtab_index.c, search.c, batch.c.
+ * Threads: the connection's; the scan on those of the pool.
+ */
+#include "nearest_impl.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define NEAREST_CANDIDATES_MIN 1024    /* room that a lane starts with */
+#define NEAREST_THREAD_BYTES (1 << 20) /* a scan of fewer bytes stays on one thread */
+#define NEAREST_POLL_ROWS 64           /* full vectors read between two looks for an interrupt */
+#define NEAREST_BATCH_LANE_BYTES                                                                   \
+    (32 << 20)               /* memory for the candidates of the queries of one scan */
+#define NEAREST_BATCH_MAX 64 /* queries of one scan */
+
+struct vs_nearest {
+    vs_store *store; /* borrowed */
+    int vector;
+    vs_metric metric;
+    const vs_vector_spec *spec; /* borrowed from the store */
+    vs_scratch query;           /* owned: [dim] of the declared type */
+    sqlite3_stmt *poll;         /* owned: SELECT 1 */
+    vs_block *block;            /* owned: for cells that are not in memory */
+    vs_scratch stored;          /* owned: one vector as it is stored */
+    vs_scratch widened;         /* owned: as users see it */
+    int64_t *excluded;          /* owned */
+    size_t excluded_count, excluded_capacity;
+};
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+int vs_nearest_new(vs_store *store, int vector, vs_metric metric, vs_nearest **out)
+{
+    vs_nearest *nearest = sqlite3_malloc64(sizeof *nearest);
+    *out = nearest;
+    if (nearest == NULL) {
+        return SQLITE_NOMEM;
+    }
+    memset(nearest, 0, sizeof *nearest);
+    nearest->store = store;
+    nearest->vector = vector;
+    nearest->metric = metric;
+    nearest->spec = &store->declaration.vectors[vector];
+    return SQLITE_OK;
+}
+
+void vs_nearest_free(vs_nearest *nearest)
+{
+    if (nearest == NULL) {
+        return;
+    }
+    vs_scratch_free(&nearest->query);
+    vs_scratch_free(&nearest->stored);
+    vs_scratch_free(&nearest->widened);
+    vs_cached_unref(nearest->block);
+    sqlite3_finalize(nearest->poll);
+    sqlite3_free(nearest->excluded);
+    sqlite3_free(nearest);
+}
+
+int vs_nearest_set_query(vs_nearest *nearest, const vs_vec *query, vs_err *err)
+{
+    size_t bytes = vsk_bytes(nearest->spec->type, nearest->spec->dim);
+    if (query->type != nearest->spec->type || query->dim != nearest->spec->dim) {
+        return vs_error(
+            err, SQLITE_ERROR, "%s.%s: the query has %lld elements of %s, not %lld of %s",
+            nearest->store->label, nearest->store->declaration.columns[nearest->spec->column].name,
+            (long long)query->dim, vsk_type_name(query->type), (long long)nearest->spec->dim,
+            vsk_type_name(nearest->spec->type));
+    }
+    void *copy = vs_scratch_get(&nearest->query, bytes);
+    if (copy == NULL) {
+        return SQLITE_NOMEM;
+    }
+    memcpy(copy, query->data, bytes);
+    return SQLITE_OK;
+}
+
+/* Has the statement been interrupted? A step of any statement tells, also of a host's progress
+ * handler. */
+static int nearest_poll(void *arg)
+{
+    vs_nearest *nearest = arg;
+    int rc = SQLITE_OK;
+    if (nearest->poll == NULL) {
+        rc = sqlite3_prepare_v3(nearest->store->db, "SELECT 1", -1,
+                                SQLITE_PREPARE_PERSISTENT | SQLITE_PREPARE_NO_VTAB, &nearest->poll,
+                                NULL);
+    }
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(nearest->poll);
+        (void)sqlite3_reset(nearest->poll);
+    }
+    return rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+/* ---- one run --------------------------------------------------------------------------------- */
+
+static void nearest_free_lane(nearest_lane *lane)
+{
+    sqlite3_free(lane->highs_memory);
+    sqlite3_free(lane->candidates);
+    sqlite3_free(lane->probes);
+}
+
+static void nearest_free_run(nearest_run *run)
+{
+    for (int w = 0; run->workers != NULL && w < run->worker_count; w++) {
+        nearest_worker *worker = &run->workers[w];
+        for (size_t q = 0; worker->lanes != NULL && q < run->query_count; q++) {
+            nearest_free_lane(&worker->lanes[q]);
+        }
+        sqlite3_free(worker->lanes);
+        sqlite3_free(worker->dots);
+        sqlite3_free(worker->passed);
+    }
+    sqlite3_free(run->workers);
+    for (size_t q = 0; run->queries != NULL && q < run->query_count; q++) {
+        vs_scorer_free(&run->queries[q].scorer);
+        sqlite3_free(run->queries[q].probes);
+    }
+    sqlite3_free(run->queries);
+    sqlite3_free(run->planes);
+    sqlite3_free((void *)run->codes);
+}
+
+/* sqlite3_malloc64, zeroed; never of 0 bytes. */
+static void *nearest_alloc(size_t count, size_t size)
+{
+    size_t bytes = count == 0 ? size : count * size;
+    void *memory = sqlite3_malloc64(bytes);
+    if (memory != NULL) {
+        memset(memory, 0, bytes);
+    }
+    return memory;
+}
+
+/* The descriptions that the view's codes were made with. */
+static int nearest_find_codes(vs_nearest *nearest, nearest_run *run, vs_err *err)
+{
+    size_t capacity = 0;
+    int rc = SQLITE_OK;
+    for (size_t i = 0; i < run->view->cell_count && rc == SQLITE_OK; i++) {
+        const vs_cell *cell = &run->view->cells[i].cell;
+        uint64_t id = cell->code_id[nearest->vector];
+        size_t at = 0;
+        if (!cell->is_coded) {
+            continue;
+        }
+        while (at < run->code_count && run->codes[at]->id != id) {
+            at++;
+        }
+        if (at < run->code_count) {
+            continue;
+        }
+        if (run->code_count == capacity) {
+            capacity = capacity == 0 ? 4 : 2 * capacity;
+            const vs_code **codes = sqlite3_realloc64((void *)run->codes, capacity * sizeof *codes);
+            if (codes == NULL) {
+                return SQLITE_NOMEM;
+            }
+            run->codes = codes;
+        }
+        rc = vs_store_code(nearest->store, nearest->vector, id, &run->codes[run->code_count], err);
+        run->code_count += rc == SQLITE_OK;
+    }
+    return rc;
+}
+
+/* Makes the queries ready: for the codes, and for full vectors. */
+static int nearest_prepare_queries(vs_nearest *nearest, nearest_run *run, const void *queries)
+{
+    const vs_vector_spec *spec = nearest->spec;
+    size_t bytes = vsk_bytes(spec->type, spec->dim);
+    size_t code_dim = vsk_code_dim(spec->dim);
+    float *scratch = nearest_alloc(code_dim, sizeof *scratch);
+    run->query_stride = run->code_count * 2 * code_dim;
+    run->queries = nearest_alloc(run->query_count, sizeof *run->queries);
+    run->planes = nearest_alloc(run->query_count, run->query_stride + 1);
+    int rc =
+        scratch == NULL || run->queries == NULL || run->planes == NULL ? SQLITE_NOMEM : SQLITE_OK;
+    for (size_t q = 0; q < run->query_count && rc == SQLITE_OK; q++) {
+        nearest_query *query = &run->queries[q];
+        query->data = (const unsigned char *)queries + q * bytes;
+        atomic_init(&query->limit, run->filter->distance_hi);
+        query->probes = nearest_alloc(run->code_count, sizeof *query->probes);
+        if (query->probes == NULL) {
+            rc = SQLITE_NOMEM;
+            break;
+        }
+        for (size_t i = 0; i < run->code_count; i++) {
+            vs_probe_init(&query->probes[i], run->codes[i], nearest->metric, spec->type,
+                          query->data, scratch,
+                          run->planes + q * run->query_stride + i * 2 * code_dim);
+        }
+        vs_vec vec = {query->data, spec->dim, spec->type};
+        rc = vs_scorer_init(&query->scorer, nearest->metric, &vec);
+    }
+    sqlite3_free(scratch);
+    return rc;
+}
+
+static int nearest_prepare_lane(nearest_run *run, size_t q, size_t k, nearest_lane *lane)
+{
+    size_t live = (size_t)run->view->live;
+    size_t highs = k < live ? k : live;
+    lane->capacity = highs < NEAREST_CANDIDATES_MIN / 4 ? NEAREST_CANDIDATES_MIN : 4 * highs;
+    lane->highs_memory = nearest_alloc(highs, sizeof *lane->highs_memory);
+    lane->candidates = nearest_alloc(lane->capacity, sizeof *lane->candidates);
+    lane->probes = nearest_alloc(run->code_count, sizeof *lane->probes);
+    if (lane->highs_memory == NULL || lane->candidates == NULL || lane->probes == NULL) {
+        return SQLITE_NOMEM;
+    }
+    /* Fewer rows than k: an upper bound never tells anything. */
+    vsk_topk_init(&lane->highs, lane->highs_memory, k <= live ? highs : 0);
+    if (run->code_count > 0) {
+        memcpy(lane->probes, run->queries[q].probes, run->code_count * sizeof *lane->probes);
+    }
+    lane->scorer = run->queries[q].scorer;
+    lane->limit = INFINITY;
+    return SQLITE_OK;
+}
+
+static int nearest_prepare_workers(nearest_run *run, size_t k)
+{
+    int rc = SQLITE_OK;
+    run->workers = nearest_alloc((size_t)run->worker_count, sizeof *run->workers);
+    if (run->workers == NULL) {
+        return SQLITE_NOMEM;
+    }
+    for (int w = 0; w < run->worker_count && rc == SQLITE_OK; w++) {
+        nearest_worker *worker = &run->workers[w];
+        worker->unfinished = SIZE_MAX;
+        worker->lanes = nearest_alloc(run->query_count, sizeof *worker->lanes);
+        worker->dots = nearest_alloc(NEAREST_DOT_QUERIES * run->view->slots, sizeof *worker->dots);
+        worker->passed = nearest_alloc(run->view->slots, sizeof *worker->passed);
+        if (worker->lanes == NULL || worker->dots == NULL || worker->passed == NULL) {
+            return SQLITE_NOMEM;
+        }
+        for (size_t q = 0; q < run->query_count && rc == SQLITE_OK; q++) {
+            rc = nearest_prepare_lane(run, q, k, &worker->lanes[q]);
+        }
+    }
+    return rc;
+}
+
+/* ---- the scan -------------------------------------------------------------------------------- */
+
+/* Threads worth using: one for each MiB of what is scanned. */
+static int nearest_workers(const vs_nearest *nearest, const nearest_run *run)
+{
+    int64_t rows = run->rows != NULL ? run->rows->rows : run->view->live;
+    int64_t row_bytes = (int64_t)(nearest->store->geometry.vectors[nearest->vector].is_coded
+                                      ? vsk_code_dim(nearest->spec->dim) / 2
+                                      : vsk_bytes(nearest->spec->type, nearest->spec->dim));
+    int64_t parts = rows * row_bytes * (int64_t)run->query_count / NEAREST_THREAD_BYTES;
+    int threads = vs_pool_threads();
+    return parts < 2 ? 1 : parts < threads ? (int)parts : threads;
+}
+
+/* Cells that are not in memory, and those that a full lane left. */
+static int nearest_scan_rest(vs_nearest *nearest, nearest_run *run, vs_err *err)
+{
+    nearest_worker *worker = &run->workers[0];
+    int64_t polled = vs_metrics_now_ns();
+    size_t taken = atomic_load(&run->next);
+    int rc = SQLITE_OK;
+    for (size_t i = 0; i < run->view->cell_count && rc == SQLITE_OK; i++) {
+        const vs_block *block = run->view->cells[i].block;
+        int is_left = block == NULL || i >= taken;
+        for (int w = 1; w < run->worker_count; w++) {
+            is_left |= run->workers[w].unfinished == i;
+        }
+        if (!is_left || (run->rows != NULL && run->rows->cells[i] == 0)) {
+            continue;
+        }
+        rc = vs_view_block(nearest->store, run->view, i, &nearest->block, &block, err);
+        if (rc == SQLITE_OK) {
+            rc = vs_nearest_scan_block(run, worker, block, i, 1);
+        }
+        if (rc == SQLITE_OK && vs_metrics_now_ns() - polled > 1000000) {
+            rc = nearest_poll(nearest);
+            polled = vs_metrics_now_ns();
+        }
+    }
+    return rc;
+}
+
+static int nearest_scan(vs_nearest *nearest, nearest_run *run, vs_err *err)
+{
+    run->poll = nearest_poll;
+    run->poll_arg = nearest;
+    vs_nearest_sample(run);
+    if (run->worker_count > 1) {
+        vs_pool_run(run->worker_count, vs_nearest_scan_task, run);
+    } else {
+        vs_nearest_scan_task(run, 0);
+    }
+    if (run->poll_rc != SQLITE_OK) {
+        return run->poll_rc;
+    }
+    return nearest_scan_rest(nearest, run, err);
+}
+
+/* Full vectors of every wanted row: where codes do not serve. */
+static int nearest_scan_full(vs_nearest *nearest, nearest_run *run, vs_err *err)
+{
+    int64_t polled = vs_metrics_now_ns();
+    int rc = SQLITE_OK;
+    for (size_t i = 0; i < run->view->cell_count && rc == SQLITE_OK; i++) {
+        const vs_block *block = NULL;
+        if (run->rows != NULL && run->rows->cells[i] == 0) {
+            continue;
+        }
+        rc = vs_view_vectors(nearest->store, run->view, i, &nearest->block, &block, err);
+        if (rc == SQLITE_OK) {
+            rc = vs_nearest_scan_block(run, &run->workers[0], block, i, 1);
+        }
+        if (rc == SQLITE_OK && vs_metrics_now_ns() - polled > 1000000) {
+            rc = nearest_poll(nearest);
+            polled = vs_metrics_now_ns();
+        }
+    }
+    return rc;
+}
+
+/* ---- refining -------------------------------------------------------------------------------- */
+
+static int nearest_compare(const void *a, const void *b)
+{
+    const nearest_candidate *left = a, *right = b;
+    if (left->lo != right->lo) {
+        return left->lo < right->lo ? -1 : 1;
+    }
+    return left->rowid < right->rowid ? -1 : left->rowid > right->rowid;
+}
+
+/* The candidates of all workers for one query, by rising bound, each row once; in lane 0. */
+static int nearest_merge(nearest_run *run, size_t query, nearest_lane **out)
+{
+    nearest_lane *all = &run->workers[0].lanes[query];
+    double limit = atomic_load(&run->queries[query].limit);
+    size_t total = 0;
+    for (int w = 0; w < run->worker_count; w++) {
+        nearest_lane *lane = &run->workers[w].lanes[query];
+        lane->limit = limit;
+        vs_nearest_lane_compact(lane);
+        total += lane->count;
+    }
+    if (total > all->capacity) {
+        nearest_candidate *grown = sqlite3_realloc64(all->candidates, total * sizeof *grown);
+        if (grown == NULL) {
+            return SQLITE_NOMEM;
+        }
+        all->candidates = grown;
+        all->capacity = total;
+    }
+    for (int w = 1; w < run->worker_count; w++) {
+        nearest_lane *lane = &run->workers[w].lanes[query];
+        memcpy(all->candidates + all->count, lane->candidates,
+               lane->count * sizeof *lane->candidates);
+        all->count += lane->count;
+    }
+    qsort(all->candidates, all->count, sizeof *all->candidates, nearest_compare);
+    size_t kept = 0;
+    for (size_t i = 0; i < all->count; i++) { /* a row found twice has the same bound twice */
+        if (kept == 0 || all->candidates[i].rowid != all->candidates[kept - 1].rowid ||
+            all->candidates[i].lo != all->candidates[kept - 1].lo) {
+            all->candidates[kept++] = all->candidates[i];
+        }
+    }
+    all->count = kept;
+    *out = all;
+    return SQLITE_OK;
+}
+
+static int nearest_exclude(vs_nearest *nearest, int64_t rowid)
+{
+    if (nearest->excluded_count == nearest->excluded_capacity) {
+        size_t capacity = nearest->excluded_capacity == 0 ? 16 : 2 * nearest->excluded_capacity;
+        int64_t *ids = sqlite3_realloc64(nearest->excluded, capacity * sizeof *ids);
+        if (ids == NULL) {
+            return SQLITE_NOMEM;
+        }
+        nearest->excluded = ids;
+        nearest->excluded_capacity = capacity;
+    }
+    nearest->excluded[nearest->excluded_count++] = rowid;
+    return SQLITE_OK;
+}
+
+/* Vectors of one row of t_vectors, shared by all connections. */
+typedef struct nearest_group {
+    vs_cached base;
+    size_t bytes;
+    uint8_t data[];
+} nearest_group;
+
+/* The group that holds a place, from the cache, or read and put there: *out has one reference. */
+static int nearest_get_group(vs_nearest *nearest, const vs_cell *cell, int64_t loc,
+                             nearest_group **out, vs_err *err)
+{
+    vs_store *store = nearest->store;
+    size_t bytes = vs_store_group_bytes(store, nearest->vector);
+    vs_cache_key key;
+    memset(&key, 0, sizeof key);
+    key.file = store->file_identity;
+    memcpy(key.table, store->identity, sizeof key.table);
+    memcpy(key.stamp, cell->stamp, sizeof key.stamp);
+    key.id = (uint64_t)vs_store_group(store, nearest->vector, loc);
+    key.kind = VS_CACHE_VECTORS;
+    key.column = (uint32_t)nearest->vector;
+    nearest_group *group = vs_cache_get(&key);
+    if (group == NULL || group->bytes != bytes) {
+        vs_cached_unref(group);
+        group = vs_cached_new(sizeof *group + bytes, NULL);
+        if (group == NULL) {
+            return SQLITE_NOMEM;
+        }
+        group->bytes = bytes;
+        int rc = vs_store_read_group(store, nearest->vector, loc, group->data, err);
+        if (rc != SQLITE_OK) {
+            vs_cached_unref(group);
+            return rc;
+        }
+        group = vs_cache_put(&key, group);
+    }
+    *out = group;
+    return SQLITE_OK;
+}
+
+/*
+ * The full vector of a candidate in the type that users see: *out is inside of *group or of the
+ * search's own memory; NULL for SQL NULL. *out_is_missing: the content table has no such row.
+ */
+static int nearest_vector(vs_nearest *nearest, nearest_run *run, const nearest_candidate *candidate,
+                          nearest_group **group, const void **out, int *out_is_missing, vs_err *err)
+{
+    const vs_vector_spec *spec = nearest->spec;
+    const vs_cell *cell = &run->view->cells[candidate->cell].cell;
+    int64_t loc = cell->id * (int64_t)run->view->slots + (int64_t)candidate->slot;
+    int is_null = 0;
+    int rc;
+    if (run->is_content) {
+        *out = nearest->stored.memory;
+        rc = vs_store_vector(nearest->store, nearest->vector, loc, candidate->rowid,
+                             nearest->stored.memory, &is_null, out_is_missing, err);
+        *out = is_null ? NULL : *out;
+    } else {
+        rc = nearest_get_group(nearest, cell, loc, group, err);
+        if (rc == SQLITE_OK) {
+            rc = vs_store_group_vector(nearest->store, nearest->vector, loc, candidate->rowid,
+                                       (*group)->data, out, err);
+        }
+    }
+    if (rc == SQLITE_OK && *out != NULL && spec->stored != spec->type) {
+        vs_view_widen(spec, *out, nearest->widened.memory);
+        *out = nearest->widened.memory;
+    }
+    return rc;
+}
+
+/* The canonical distance of one candidate, from its full vector. *out_kind VS_DIST_NULL: not in the
+ * answer. */
+static int nearest_distance(vs_nearest *nearest, nearest_run *run, size_t query,
+                            const nearest_candidate *candidate, double *out, vs_dist_kind *out_kind,
+                            vs_err *err)
+{
+    const vs_vector_spec *spec = nearest->spec;
+    nearest_group *group = NULL;
+    const void *vector = NULL;
+    int is_missing = 0;
+    int rc = nearest_vector(nearest, run, candidate, &group, &vector, &is_missing, err);
+    *out_kind = VS_DIST_NULL;
+    if (rc == SQLITE_OK && is_missing) {
+        return nearest_exclude(nearest, candidate->rowid);
+    }
+    if (rc == SQLITE_OK && vector == NULL) {
+        rc = vs_error(err, SQLITE_CORRUPT_VTAB, "%s: row %lld has a code and no vector",
+                      nearest->store->label, (long long)candidate->rowid);
+    }
+    double norm_lo = run->filter->norm_lo, norm_hi = run->filter->norm_hi;
+    double norm = 0.0;
+    int has_band = norm_lo != -INFINITY || norm_hi != INFINITY;
+    if (rc == SQLITE_OK && has_band) {
+        norm = sqrt(vsk_get()->sumsq[spec->type](vector, spec->dim));
+    }
+    if (rc == SQLITE_OK && (!has_band || (norm >= norm_lo && norm <= norm_hi))) {
+        *out_kind = vs_distance(nearest->metric, spec->type, run->queries[query].data, vector,
+                                spec->dim, out);
+    }
+    vs_cached_unref(group);
+    if (*out_kind == VS_DIST_NONFINITE) {
+        rc = vs_error(err, SQLITE_CORRUPT_VTAB, "%s: the vector of row %lld is not finite",
+                      nearest->store->label, (long long)candidate->rowid);
+    }
+    return rc;
+}
+
+/* Fills the answer of one query from its candidates. */
+static int nearest_refine(vs_nearest *nearest, nearest_run *run, size_t query, vsk_topk *topk,
+                          vs_counters *counters, vs_cascade *cascade, vs_err *err)
+{
+    const vs_filter *filter = run->filter;
+    nearest_lane *lane = NULL;
+    int rc = nearest_merge(run, query, &lane);
+    for (size_t i = 0; rc == SQLITE_OK && i < lane->count; i++) {
+        const nearest_candidate *candidate = &lane->candidates[i];
+        double distance = candidate->lo;
+        vs_dist_kind kind = VS_DIST_VALUE;
+        if (candidate->lo > vsk_topk_worst(topk)) {
+            break;
+        }
+        if (!(candidate->slot & NEAREST_EXACT)) {
+            rc = nearest_distance(nearest, run, query, candidate, &distance, &kind, err);
+            cascade->refined++;
+            counters->rows_read++;
+            counters->rows_finished++;
+            if (rc == SQLITE_OK && i % NEAREST_POLL_ROWS == NEAREST_POLL_ROWS - 1) {
+                rc = nearest_poll(nearest);
+            }
+        }
+        if (rc == SQLITE_OK && kind == VS_DIST_VALUE &&
+            vs_nearest_wants(filter, distance, candidate->rowid)) {
+            vsk_topk_push(topk, distance, candidate->rowid);
+        }
+    }
+    return rc;
+}
+
+/* ---- searches -------------------------------------------------------------------------------- */
+
+/* Do the codes of the column bound distances of this metric? */
+static int nearest_codes_serve(const vs_nearest *nearest, const vs_filter *filter)
+{
+    int is_cosine = nearest->metric == VS_COSINE;
+    int has_band = filter->norm_lo != -INFINITY || filter->norm_hi != INFINITY;
+    return vs_declare_is_coded(nearest->spec) && !has_band &&
+           (is_cosine || nearest->metric == VS_L2 || nearest->metric == VS_L2SQ ||
+            nearest->metric == VS_DOT) &&
+           is_cosine == (nearest->spec->metric == VS_COSINE);
+}
+
+static int nearest_compare_ids(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+/* One scan for some queries, and their answers. */
+static int nearest_attempt(vs_nearest *nearest, nearest_run *run, const void *queries, size_t k,
+                           vsk_hit *hits, size_t *counts, vs_counters *counters,
+                           vs_cascade *cascade, vs_err *err)
+{
+    int is_coded = nearest_codes_serve(nearest, run->filter);
+    int rc = is_coded ? nearest_find_codes(nearest, run, err) : SQLITE_OK;
+    run->worker_count =
+        is_coded || !vs_declare_is_coded(nearest->spec) ? nearest_workers(nearest, run) : 1;
+    if (rc == SQLITE_OK) {
+        rc = nearest_prepare_queries(nearest, run, queries);
+    }
+    if (rc == SQLITE_OK) {
+        rc = nearest_prepare_workers(run, k);
+    }
+    if (rc == SQLITE_OK) {
+        rc = is_coded || !vs_declare_is_coded(nearest->spec) ? nearest_scan(nearest, run, err)
+                                                             : nearest_scan_full(nearest, run, err);
+    }
+    for (int w = 0; rc == SQLITE_OK && w < run->worker_count; w++) {
+        const nearest_worker *worker = &run->workers[w];
+        cascade->scanned += worker->cascade.scanned;
+        cascade->passed_b += worker->cascade.passed_b;
+        cascade->passed_c += worker->cascade.passed_c;
+        counters->rows_finished += worker->finished;
+        counters->rows_read += worker->finished;
+        if (worker->is_corrupt) {
+            rc = vs_error(err, SQLITE_CORRUPT_VTAB, "%s: a stored vector is not finite",
+                          nearest->store->label);
+        }
+    }
+    for (size_t q = 0; rc == SQLITE_OK && q < run->query_count; q++) {
+        vsk_topk topk;
+        vsk_topk_init(&topk, hits + q * k, k);
+        rc = nearest_refine(nearest, run, q, &topk, counters, cascade, err);
+        if (rc == SQLITE_OK) {
+            vsk_topk_sort(&topk);
+            counts[q] = topk.count;
+            counters->rows_returned += (int64_t)topk.count;
+        }
+    }
+    return rc;
+}
+
+/* Repeats attempts until none meets a row that is gone. */
+static int nearest_search(vs_nearest *nearest, const vs_view *view, const vs_rowset *rows,
+                          const void *queries, size_t count, const vs_filter *filter, size_t k,
+                          vsk_hit *hits, size_t *counts, vs_counters *counters, vs_cascade *cascade,
+                          vs_err *err)
+{
+    size_t excluded = 0;
+    int rc = SQLITE_OK;
+    nearest->excluded_count = 0;
+    do {
+        nearest_run run;
+        memset(&run, 0, sizeof run);
+        run.store = nearest->store;
+        run.view = view;
+        run.spec = nearest->spec;
+        run.filter = filter;
+        run.rows = rows;
+        run.query_count = count;
+        run.is_content = nearest->store->declaration.content != NULL;
+        run.floor = filter->distance_lo;
+        if (filter->has_after && filter->after_distance > run.floor) {
+            run.floor = filter->after_distance;
+        }
+        excluded = nearest->excluded_count;
+        if (excluded > 0) {
+            qsort(nearest->excluded, excluded, sizeof *nearest->excluded, nearest_compare_ids);
+        }
+        run.excluded = nearest->excluded;
+        run.excluded_count = excluded;
+        rc = nearest_attempt(nearest, &run, queries, k, hits, counts, counters, cascade, err);
+        nearest_free_run(&run);
+    } while (rc == SQLITE_OK && nearest->excluded_count > excluded);
+    return rc;
+}
+
+/* Rows that conditions and the filter's ids allow; *out NULL: all. */
+static int nearest_rows(vs_nearest *nearest, const vs_view *view, const vs_filter *filter,
+                        const vs_conditions *conditions, vs_rowset **out, vs_err *err)
+{
+    vs_rowset *allowed = NULL;
+    int rc = vs_rowset_get(nearest->store, view, conditions, &allowed, err);
+    *out = allowed;
+    if (rc == SQLITE_OK && filter->has_ids) {
+        *out = NULL;
+        rc = vs_rowset_of_ids(nearest->store, view, filter->ids, filter->id_count, allowed, out,
+                              err);
+        vs_cached_unref(allowed);
+    }
+    return rc;
+}
+
+int vs_nearest_batch(vs_nearest *nearest, const void *queries, size_t count,
+                     const vs_filter *filter, const vs_conditions *conditions, size_t k,
+                     vsk_hit *hits, size_t *counts, vs_counters *counters, vs_cascade *cascade,
+                     vs_err *err)
+{
+    const vs_vector_spec *spec = nearest->spec;
+    vs_view *view = NULL;
+    vs_rowset *rows = NULL;
+    size_t bytes = vsk_bytes(spec->type, spec->dim);
+    memset(counts, 0, count * sizeof *counts);
+    if (k == 0 || (filter->has_ids && filter->id_count == 0) ||
+        filter->distance_lo > filter->distance_hi) {
+        return SQLITE_OK;
+    }
+    if (!nearest_codes_serve(nearest, filter) &&
+        !vs_store_has_vectors(nearest->store, nearest->vector)) {
+        return vs_error(err, SQLITE_ERROR,
+                        "%s: an index over a table answers searches by %s%s, not by %s",
+                        nearest->store->label, vs_metric_name(spec->metric),
+                        spec->metric == VS_COSINE ? "" : " and other metrics of l2, l2sq and dot",
+                        vs_metric_name(nearest->metric));
+    }
+    int rc = vs_view_get(nearest->store, nearest->vector, &view, err);
+    if (rc == SQLITE_OK) {
+        rc = nearest_rows(nearest, view, filter, conditions, &rows, err);
+    }
+    if (rc == SQLITE_OK &&
+        (vs_scratch_get(&nearest->stored, vsk_bytes(spec->stored, spec->dim)) == NULL ||
+         vs_scratch_get(&nearest->widened, bytes) == NULL)) {
+        rc = SQLITE_NOMEM;
+    }
+    if (rc == SQLITE_OK && (rows == NULL || rows->rows > 0) && view->live > 0) {
+        size_t wanted = k < (size_t)view->live ? k : (size_t)view->live;
+        size_t lane_bytes = 4 * (wanted + NEAREST_CANDIDATES_MIN) * sizeof(nearest_candidate);
+        size_t group = NEAREST_BATCH_LANE_BYTES / lane_bytes;
+        group = group < 1 ? 1 : group > NEAREST_BATCH_MAX ? NEAREST_BATCH_MAX : group;
+        for (size_t first = 0; first < count && rc == SQLITE_OK; first += group) {
+            size_t n = count - first < group ? count - first : group;
+            rc = nearest_search(nearest, view, rows, (const unsigned char *)queries + first * bytes,
+                                n, filter, k, hits + first * k, counts + first, counters, cascade,
+                                err);
+        }
+    }
+    vs_store_end_reading(nearest->store);
+    vs_cached_unref(rows);
+    vs_cached_unref(view);
+    return rc;
+}
+
+int vs_nearest_run(vs_nearest *nearest, const vs_filter *filter, const vs_conditions *conditions,
+                   vsk_hit *memory, size_t capacity, size_t *out_count, vs_counters *counters,
+                   vs_cascade *cascade, vs_err *err)
+{
+    int64_t started = vs_metrics_now_ns();
+    *out_count = 0;
+    int rc = vs_nearest_batch(nearest, nearest->query.memory, 1, filter, conditions, capacity,
+                              memory, out_count, counters, cascade, err);
+    counters->time_ns += vs_metrics_now_ns() - started;
+    return rc;
+}
+
+/* ---- cost ------------------------------------------------------------------------------------ */
+
+double vs_nearest_cost(const vs_vector_spec *spec, double rows, double k)
+{
+    double bytes = vs_declare_is_coded(spec) ? (double)vsk_code_dim(spec->dim) / 2.0
+                                             : (double)vsk_bytes(spec->type, spec->dim);
+    return 20.0 + rows * (0.002 + bytes / 20e3) + k * 2.0; /* 20 GB/s; 2 us for a full vector */
+}

@@ -1,0 +1,107 @@
+/*
+ * nearest_impl.h - what nearest.c and nearest_scan.c share: the state of one run.
+ *
+ * A run answers one or many queries over one view. Its scan is shared by workers, who take cells
+ * from a counter; a lane is what one worker has found for one query.
+ */
+#ifndef VS_NEAREST_IMPL_H
+#define VS_NEAREST_IMPL_H
+
+#include "nearest.h"
+#include "pool.h"
+#include "probe.h"
+
+#define NEAREST_DOT_QUERIES 8 /* queries of one call of the product kernel */
+
+/* A row that may be in the answer. */
+typedef struct nearest_candidate {
+    double lo; /* bound on its distance, or the distance itself */
+    int64_t rowid;
+    uint32_t cell; /* number in the view */
+    uint32_t slot; /* with NEAREST_EXACT: lo is the canonical distance */
+} nearest_candidate;
+#define NEAREST_EXACT 0x80000000u
+
+typedef struct nearest_lane {
+    vsk_topk highs; /* the k smallest upper bounds seen: the largest is a limit. Memory owned */
+    vsk_hit *highs_memory;
+    nearest_candidate *candidates; /* owned */
+    size_t count, capacity;
+    double limit;     /* the limit that probes and scorer have */
+    vs_probe *probes; /* owned: [code_count], copies of the query's */
+    vs_scorer scorer; /* a copy of the query's: borrows its memory */
+    int is_full;      /* no room for a candidate: the rest of the cell is left to the caller */
+} nearest_lane;
+
+typedef struct nearest_worker {
+    nearest_lane *lanes; /* owned: [query_count] */
+    int32_t *dots;       /* owned: [NEAREST_DOT_QUERIES][VS_SLOTS_MAX] */
+    uint16_t *passed;    /* owned: [VS_SLOTS_MAX] */
+    vs_cascade cascade;
+    int64_t finished;  /* canonical distances of plain cells */
+    int is_corrupt;    /* a stored vector holds NaN or infinity */
+    size_t unfinished; /* cell that is_full interrupted, or SIZE_MAX */
+} nearest_worker;
+
+/* One query. */
+typedef struct nearest_query {
+    vs_probe *probes;     /* owned: [code_count] */
+    vs_scorer scorer;     /* owned */
+    const void *data;     /* [dim] of the declared type */
+    _Atomic double limit; /* rows above it are in no answer: falls */
+} nearest_query;
+
+typedef struct nearest_run {
+    vs_store *store;
+    const vs_view *view;
+    const vs_vector_spec *spec;
+    const vs_filter *filter;
+    const vs_rowset *rows;   /* NULL: all */
+    const int64_t *excluded; /* rising: rows found to be gone from the content table */
+    size_t excluded_count;
+    int is_content; /* full vectors are in a content table, whose rows may be gone */
+    double floor;   /* rows certainly below it are not wanted; -infinity: no such limit */
+    nearest_query *queries;
+    size_t query_count;
+    size_t query_stride;   /* from the planes of one query to those of the next */
+    int8_t *planes;        /* owned: of the probes, [query_count][code_count][2][code_dim] */
+    const vs_code **codes; /* descriptions that occur in the view */
+    size_t code_count;
+    nearest_worker *workers;
+    int worker_count;
+    atomic_size_t next; /* cell to take */
+    atomic_int is_cancelled;
+    int (*poll)(void *arg); /* on worker 0 between cells: not SQLITE_OK ends the scan */
+    void *poll_arg;
+    int poll_rc;
+} nearest_run;
+
+/*
+ * Scans one cell for all queries. can_grow: called on the connection's thread, where memory can be
+ * taken: returns SQLITE_NOMEM when there is none. Elsewhere a full lane sets is_full and
+ * worker->unfinished; the cell is then scanned again by the caller, which is harmless: nearest.c
+ * drops rows that were found twice.
+ */
+int vs_nearest_scan_block(nearest_run *run, nearest_worker *worker, const vs_block *block,
+                          size_t cell, int can_grow);
+
+/*
+ * A first limit for each query, from the rows of some cells that are in memory: the k that seem
+ * nearest by plane B get bounds from all of their code, and the largest upper bound is a limit.
+ * Without it nearly every row of the first cells would pass.
+ */
+void vs_nearest_sample(nearest_run *run);
+
+/* Takes cells from the counter until there are none: a task of the pool. Cells that are not in
+ * memory are passed over. */
+void vs_nearest_scan_task(void *arg, int worker);
+
+/* Drops candidates beyond the limit. */
+void vs_nearest_lane_compact(nearest_lane *lane);
+
+/* Does the filter want a row at this canonical distance? */
+int vs_nearest_wants(const vs_filter *filter, double distance, int64_t rowid);
+
+int vs_nearest_is_excluded(const nearest_run *run, int64_t rowid);
+
+#endif

@@ -1,0 +1,473 @@
+/*
+ * nearest_scan.c - the scan of a search: which rows may still be in the answer.
+ *
+ * Each row of a coded cell passes up to three steps, each on more of its code, and only while its
+ * lower bound is within the limit: plane B against the upper half of the query's bits, for a whole
+ * cell at once; plane C with the same; both planes against all of the query's bits. The limit is
+ * the k-th smallest upper bound seen so far, shared by the workers, so it needs no full vector.
+ * Rows of plain cells get their distances at once.
+ *
+ * Calls: probe.c, scorer.c, rowset.c, kernels.
+ * Called by: nearest.c.
+ * Threads: workers, each on its own lanes; they read the view and touch no SQLite.
+ */
+#include "nearest_impl.h"
+
+#include <math.h>
+
+#define SCAN_SPARSE 4   /* a mask with fewer than 1/4 of the slots is scanned row by row */
+#define SCAN_PREFETCH 4 /* rows of plane C fetched ahead */
+#define SCAN_POLL_NS 1000000
+#define SCAN_SAMPLE_SHARE 16 /* every 16th cell gives the first limit */
+
+int vs_nearest_is_excluded(const nearest_run *run, int64_t rowid)
+{
+    size_t lo = 0, hi = run->excluded_count;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (run->excluded[mid] == rowid) {
+            return 1;
+        }
+        if (run->excluded[mid] < rowid) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return 0;
+}
+
+/* ---- limits and candidates ------------------------------------------------------------------- */
+
+/* Takes over a limit that another worker has lowered. */
+static void scan_refresh_limit(nearest_run *run, size_t query, nearest_lane *lane)
+{
+    double limit = atomic_load_explicit(&run->queries[query].limit, memory_order_relaxed);
+    if (limit < lane->limit) {
+        lane->limit = limit;
+        for (size_t i = 0; i < run->code_count; i++) {
+            vs_probe_set_limit(&lane->probes[i], limit);
+        }
+        vs_scorer_set_limit(&lane->scorer, limit);
+    }
+}
+
+/* A row whose distance is at most `high` is surely wanted: it counts for the limit. */
+static void scan_add_high(nearest_run *run, size_t query, nearest_lane *lane, double high,
+                          int64_t rowid)
+{
+    if (!isfinite(high) || !vsk_topk_admits(&lane->highs, high, rowid)) {
+        return;
+    }
+    vsk_topk_push(&lane->highs, high, rowid);
+    double worst = vsk_topk_worst(&lane->highs);
+    double limit = atomic_load_explicit(&run->queries[query].limit, memory_order_relaxed);
+    while (worst < limit &&
+           !atomic_compare_exchange_weak_explicit(&run->queries[query].limit, &limit, worst,
+                                                  memory_order_relaxed, memory_order_relaxed)) {
+    }
+    scan_refresh_limit(run, query, lane);
+}
+
+void vs_nearest_lane_compact(nearest_lane *lane)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < lane->count; i++) {
+        if (!(lane->candidates[i].lo > lane->limit)) {
+            lane->candidates[kept++] = lane->candidates[i];
+        }
+    }
+    lane->count = kept;
+}
+
+/* Room for one more candidate. */
+static int scan_make_room(nearest_lane *lane, int can_grow)
+{
+    if (lane->count < lane->capacity) {
+        return SQLITE_OK;
+    }
+    vs_nearest_lane_compact(lane);
+    if (lane->count < lane->capacity - lane->capacity / 4) {
+        return SQLITE_OK;
+    }
+    if (!can_grow) {
+        lane->is_full = lane->count == lane->capacity;
+        return lane->is_full ? SQLITE_FULL : SQLITE_OK;
+    }
+    size_t capacity = 2 * lane->capacity;
+    nearest_candidate *candidates =
+        sqlite3_realloc64(lane->candidates, capacity * sizeof *candidates);
+    if (candidates == NULL) {
+        return SQLITE_NOMEM;
+    }
+    lane->candidates = candidates;
+    lane->capacity = capacity;
+    return SQLITE_OK;
+}
+
+typedef struct scan_place {
+    nearest_run *run;
+    nearest_worker *worker;
+    const vs_block *block;
+    size_t cell;
+    size_t query;
+    int can_grow;
+} scan_place;
+
+static int scan_add_candidate(const scan_place *place, uint32_t slot, double lo, double hi,
+                              int is_exact)
+{
+    nearest_run *run = place->run;
+    nearest_lane *lane = &place->worker->lanes[place->query];
+    int64_t rowid = place->block->rowids[slot];
+    if (run->excluded_count > 0 && vs_nearest_is_excluded(run, rowid)) {
+        return SQLITE_OK;
+    }
+    int rc = scan_make_room(lane, place->can_grow);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    nearest_candidate *candidate = &lane->candidates[lane->count++];
+    candidate->lo = lo;
+    candidate->rowid = rowid;
+    candidate->cell = (uint32_t)place->cell;
+    candidate->slot = slot | (is_exact ? NEAREST_EXACT : 0);
+    if (is_exact || lo > run->floor) {
+        scan_add_high(run, place->query, lane, hi, rowid);
+    }
+    return SQLITE_OK;
+}
+
+/* ---- coded cells ----------------------------------------------------------------------------- */
+
+static int32_t scan_dot(const int8_t *q, const uint8_t *row, size_t code_dim)
+{
+    int32_t out = 0;
+    vsk_get()->code_dot(q, code_dim, 1, row, code_dim / 2, 1, code_dim, &out);
+    return out;
+}
+
+/* The steps after plane B for one row. */
+static int scan_row(const scan_place *place, const vs_probe *probe, uint32_t slot, int32_t high_b)
+{
+    const vs_block *block = place->block;
+    nearest_worker *worker = place->worker;
+    nearest_lane *lane = &worker->lanes[place->query];
+    size_t plane_bytes = block->code_dim / 2;
+    const uint8_t *b = block->plane_b + slot * plane_bytes;
+    const uint8_t *c = block->plane_c == NULL ? NULL : block->plane_c + slot * plane_bytes;
+    vs_probe_products products = {high_b, 0, 0, 0};
+    double lo = -INFINITY, hi = INFINITY;
+    double r = (double)block->r[slot], cos8 = (double)block->cos8[slot];
+    double sin8 = (double)block->sin8[slot], inv8 = (double)block->inv8[slot];
+    worker->cascade.passed_b++;
+    if (c == NULL) {
+        vs_probe_bounds(probe, VS_PROBE_PLANE_B, &products, r, (double)block->cos4[slot],
+                        (double)block->sin4[slot], (double)block->inv4[slot], &lo, &hi);
+        if (lo > lane->limit || hi < place->run->floor) {
+            return SQLITE_OK;
+        }
+    } else if (probe->is_usable && !isnan(block->r[slot])) {
+        products.high_c = scan_dot(probe->q.high, c, block->code_dim);
+        vs_probe_bounds(probe, VS_PROBE_BOTH, &products, r, cos8, sin8, inv8, &lo, &hi);
+        if (lo > lane->limit || hi < place->run->floor) {
+            return SQLITE_OK;
+        }
+        products.low_b = scan_dot(probe->q.low, b, block->code_dim);
+        products.low_c = scan_dot(probe->q.low, c, block->code_dim);
+        vs_probe_bounds(probe, VS_PROBE_FINE, &products, r, cos8, sin8, inv8, &lo, &hi);
+        if (lo > lane->limit || hi < place->run->floor) {
+            return SQLITE_OK;
+        }
+    }
+    worker->cascade.passed_c++;
+    return scan_add_candidate(place, slot, lo, hi, 0);
+}
+
+/* Few rows of the cell are wanted: plane B row by row. */
+static int scan_sparse(const scan_place *place, const vs_probe *probe, const uint64_t *mask,
+                       size_t words)
+{
+    const vs_block *block = place->block;
+    nearest_lane *lane = &place->worker->lanes[place->query];
+    size_t plane_bytes = block->code_dim / 2;
+    int rc = SQLITE_OK;
+    for (size_t w = 0; w < words; w++) {
+        for (uint64_t rest = mask[w]; rest != 0 && rc == SQLITE_OK; rest &= rest - 1) {
+            uint32_t slot = (uint32_t)(64 * w) + (uint32_t)__builtin_ctzll(rest);
+            vs_probe_products products = {0, 0, 0, 0};
+            double lo = -INFINITY, hi = INFINITY;
+            if (probe->is_usable) {
+                products.high_b =
+                    scan_dot(probe->q.high, block->plane_b + slot * plane_bytes, block->code_dim);
+                vs_probe_bounds(probe, VS_PROBE_PLANE_B, &products, (double)block->r[slot],
+                                (double)block->cos4[slot], (double)block->sin4[slot],
+                                (double)block->inv4[slot], &lo, &hi);
+            }
+            if (!(lo > lane->limit)) {
+                rc = scan_row(place, probe, slot, products.high_b);
+            }
+        }
+    }
+    return rc;
+}
+
+/* Plane B of the whole cell has been multiplied with the query: dots. */
+static int scan_dense(const scan_place *place, const vs_probe *probe, const int32_t *dots,
+                      const uint64_t *mask)
+{
+    const vs_block *block = place->block;
+    uint16_t *passed = place->worker->passed;
+    size_t plane_bytes = block->code_dim / 2;
+    size_t count = vsk_get()->code_pass(&probe->test, dots, block->inv4, block->cos4, block->sin4,
+                                        block->r, block->slots, passed);
+    int rc = SQLITE_OK;
+    for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
+        uint32_t slot = passed[i];
+#if defined(__GNUC__)
+        if (i + SCAN_PREFETCH < count && block->plane_c != NULL) {
+            const uint8_t *ahead = block->plane_c + passed[i + SCAN_PREFETCH] * plane_bytes;
+            for (size_t line = 0; line < plane_bytes; line += 64) {
+                __builtin_prefetch(ahead + line);
+            }
+        }
+#endif
+        if (mask[slot / 64] >> (slot % 64) & 1u) {
+            rc = scan_row(place, probe, slot, dots[slot]);
+        }
+    }
+    return rc;
+}
+
+/* The query's high planes lie one after the other for a batch: see nearest.c. */
+static int scan_coded(scan_place *place, size_t code, const uint64_t *mask, size_t words,
+                      int is_sparse)
+{
+    nearest_run *run = place->run;
+    nearest_worker *worker = place->worker;
+    const vs_block *block = place->block;
+    int rc = SQLITE_OK;
+    for (size_t first = 0; first < run->query_count && rc == SQLITE_OK;
+         first += NEAREST_DOT_QUERIES) {
+        size_t count = run->query_count - first;
+        count = count < NEAREST_DOT_QUERIES ? count : NEAREST_DOT_QUERIES;
+        const vs_probe *head = &run->queries[first].probes[code];
+        if (!is_sparse) {
+            vsk_get()->code_dot(head->memory, run->query_stride, count, block->plane_b,
+                                block->code_dim / 2, block->slots, block->code_dim, worker->dots);
+        }
+        for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
+            nearest_lane *lane = &worker->lanes[first + i];
+            place->query = first + i;
+            scan_refresh_limit(run, first + i, lane);
+            rc = is_sparse ? scan_sparse(place, &lane->probes[code], mask, words)
+                           : scan_dense(place, &lane->probes[code], worker->dots + i * block->slots,
+                                        mask);
+        }
+    }
+    return rc;
+}
+
+/* ---- plain cells ----------------------------------------------------------------------------- */
+
+int vs_nearest_wants(const vs_filter *filter, double distance, int64_t rowid)
+{
+    return distance >= filter->distance_lo && distance <= filter->distance_hi &&
+           !(filter->has_after &&
+             (distance < filter->after_distance ||
+              (distance == filter->after_distance && rowid <= filter->after_id)));
+}
+
+static int scan_plain(scan_place *place, const uint64_t *mask, size_t words)
+{
+    nearest_run *run = place->run;
+    nearest_worker *worker = place->worker;
+    const vs_block *block = place->block;
+    int rc = SQLITE_OK;
+    for (size_t query = 0; query < run->query_count && rc == SQLITE_OK; query++) {
+        nearest_lane *lane = &worker->lanes[query];
+        place->query = query;
+        scan_refresh_limit(run, query, lane);
+        for (size_t w = 0; w < words; w++) {
+            for (uint64_t rest = mask[w]; rest != 0 && rc == SQLITE_OK; rest &= rest - 1) {
+                uint32_t slot = (uint32_t)(64 * w) + (uint32_t)__builtin_ctzll(rest);
+                double distance = 0.0;
+                vs_score_kind kind = vs_scorer_row(
+                    &lane->scorer, block->vectors + slot * block->vector_bytes, &distance);
+                worker->is_corrupt |= kind == VS_SCORE_NONFINITE;
+                worker->finished += kind == VS_SCORE_VALUE;
+                if (kind == VS_SCORE_VALUE &&
+                    vs_nearest_wants(run->filter, distance, block->rowids[slot])) {
+                    rc = scan_add_candidate(place, slot, distance, distance, !run->is_content);
+                }
+            }
+        }
+    }
+    return rc;
+}
+
+/* Number of the description that the cell's codes were made with. */
+static size_t scan_code(const nearest_run *run, size_t cell)
+{
+    uint64_t id = run->view->cells[cell].cell.code_id[run->view->vector];
+    size_t code = 0;
+    while (code + 1 < run->code_count && run->codes[code]->id != id) {
+        code++;
+    }
+    return code;
+}
+
+/* ---- the first limit --------------------------------------------------------------------------
+ */
+
+/* What the distance of a row seems to be: by plane B alone, in a unit of its own, without bounds.
+ */
+static double scan_estimate(const vs_probe *probe, const vs_block *block, uint32_t slot,
+                            int32_t dot)
+{
+    double r = (double)block->r[slot];
+    double cosine = (double)block->cos4[slot] * (double)probe->test.scale *
+                    (double)(2 * dot - probe->test.offset2) * (double)block->inv4[slot];
+    return probe->metric == VS_DOT ? -r * cosine : r * r - 2.0 * r * probe->length * cosine;
+}
+
+/* Offers the rows of one cell; ids are places: cell number * slots + slot. */
+static void scan_sample_cell(nearest_run *run, size_t query, size_t cell, vsk_topk *nearest)
+{
+    nearest_worker *worker = &run->workers[0];
+    const vs_block *block = run->view->cells[cell].block;
+    const vs_probe *probe = &run->queries[query].probes[scan_code(run, cell)];
+    uint64_t mask[VS_SLOTS_MAX / 64];
+    size_t words = (block->slots + 63) / 64;
+    memcpy(mask, block->has, words * sizeof *mask);
+    if (run->rows != NULL) {
+        vs_rowset_mask(run->rows, cell, mask, words);
+    }
+    vsk_get()->code_dot(probe->q.high, block->code_dim, 1, block->plane_b, block->code_dim / 2,
+                        block->slots, block->code_dim, worker->dots);
+    for (size_t w = 0; w < words; w++) {
+        for (uint64_t rest = mask[w]; rest != 0; rest &= rest - 1) {
+            uint32_t slot = (uint32_t)(64 * w) + (uint32_t)__builtin_ctzll(rest);
+            double estimate = scan_estimate(probe, block, slot, worker->dots[slot]);
+            if (estimate < vsk_topk_worst(nearest)) { /* not for NaN: no bound */
+                vsk_topk_push(nearest, estimate, (int64_t)(cell * block->slots + slot));
+            }
+        }
+    }
+}
+
+/* The upper bound of one row, from all of its code; NaN where it is not surely wanted. */
+static double scan_sample_high(const nearest_run *run, size_t query, int64_t place)
+{
+    size_t cell = (size_t)place / run->view->slots;
+    uint32_t slot = (uint32_t)((size_t)place % run->view->slots);
+    const vs_block *block = run->view->cells[cell].block;
+    const vs_probe *probe = &run->queries[query].probes[scan_code(run, cell)];
+    size_t plane_bytes = block->code_dim / 2;
+    const uint8_t *b = block->plane_b + slot * plane_bytes;
+    const uint8_t *c = block->plane_c + slot * plane_bytes;
+    vs_probe_products products = {
+        scan_dot(probe->q.high, b, block->code_dim), scan_dot(probe->q.high, c, block->code_dim),
+        scan_dot(probe->q.low, b, block->code_dim), scan_dot(probe->q.low, c, block->code_dim)};
+    double lo, hi;
+    vs_probe_bounds(probe, VS_PROBE_FINE, &products, (double)block->r[slot],
+                    (double)block->cos8[slot], (double)block->sin8[slot], (double)block->inv8[slot],
+                    &lo, &hi);
+    int is_excluded = run->excluded_count > 0 && vs_nearest_is_excluded(run, block->rowids[slot]);
+    return lo > run->floor && !is_excluded ? hi : NAN;
+}
+
+static void scan_sample_query(nearest_run *run, size_t query)
+{
+    nearest_lane *lane = &run->workers[0].lanes[query];
+    vsk_topk nearest;
+    double limit = -INFINITY;
+    vsk_topk_init(&nearest, lane->highs_memory, lane->highs.capacity);
+    for (size_t cell = 0; cell < run->view->cell_count; cell += SCAN_SAMPLE_SHARE) {
+        const vs_block *block = run->view->cells[cell].block;
+        if (block != NULL && block->is_coded &&
+            (run->rows == NULL || run->rows->cells[cell] != 0)) {
+            scan_sample_cell(run, query, cell, &nearest);
+        }
+    }
+    if (nearest.count < nearest.capacity || nearest.capacity == 0) {
+        return;
+    }
+    for (size_t i = 0; i < nearest.count; i++) {
+        double high = scan_sample_high(run, query, nearest.heap[i].id);
+        if (!(high < INFINITY)) {
+            return; /* one row that does not count: no limit */
+        }
+        limit = high > limit ? high : limit;
+    }
+    if (limit < atomic_load(&run->queries[query].limit)) {
+        atomic_store(&run->queries[query].limit, limit);
+    }
+}
+
+void vs_nearest_sample(nearest_run *run)
+{
+    for (size_t query = 0; query < run->query_count; query++) {
+        if (run->code_count > 0 && run->queries[query].probes[0].is_usable) {
+            scan_sample_query(run, query);
+        }
+    }
+}
+
+/* ---- cells ----------------------------------------------------------------------------------- */
+
+int vs_nearest_scan_block(nearest_run *run, nearest_worker *worker, const vs_block *block,
+                          size_t cell, int can_grow)
+{
+    uint64_t mask[VS_SLOTS_MAX / 64];
+    scan_place place = {run, worker, block, cell, 0, can_grow};
+    size_t words = (block->slots + 63) / 64;
+    size_t rows = 0;
+    memcpy(mask, block->has, words * sizeof *mask);
+    if (run->rows != NULL) {
+        vs_rowset_mask(run->rows, cell, mask, words);
+    }
+    for (size_t w = 0; w < words; w++) {
+        rows += (size_t)__builtin_popcountll(mask[w]);
+    }
+    if (rows == 0) {
+        return SQLITE_OK;
+    }
+    worker->cascade.scanned += (int64_t)(rows * run->query_count);
+    int rc = block->is_coded ? scan_coded(&place, scan_code(run, cell), mask, words,
+                                          rows * SCAN_SPARSE < block->slots)
+                             : scan_plain(&place, mask, words);
+    if (rc == SQLITE_FULL) {
+        worker->unfinished = cell;
+    }
+    return rc;
+}
+
+void vs_nearest_scan_task(void *arg, int number)
+{
+    nearest_run *run = arg;
+    nearest_worker *worker = &run->workers[number];
+    int64_t polled = vs_metrics_now_ns();
+    while (!atomic_load_explicit(&run->is_cancelled, memory_order_relaxed)) {
+        size_t cell = atomic_fetch_add_explicit(&run->next, 1, memory_order_relaxed);
+        if (cell >= run->view->cell_count) {
+            return;
+        }
+        const vs_block *block = run->view->cells[cell].block;
+        if (block == NULL || (run->rows != NULL && run->rows->cells[cell] == 0)) {
+            continue;
+        }
+        int rc = vs_nearest_scan_block(run, worker, block, cell, number == 0);
+        if (rc == SQLITE_FULL) {
+            return; /* the caller finishes what is left */
+        }
+        if (number == 0 && rc == SQLITE_OK && vs_metrics_now_ns() - polled > SCAN_POLL_NS) {
+            rc = run->poll(run->poll_arg);
+            polled = vs_metrics_now_ns();
+        }
+        if (rc != SQLITE_OK) {
+            run->poll_rc = rc; /* only worker 0 gets here */
+            atomic_store_explicit(&run->is_cancelled, 1, memory_order_relaxed);
+        }
+    }
+}

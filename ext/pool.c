@@ -1,0 +1,212 @@
+/*
+ * pool.c - worker threads.
+ *
+ * Threads sleep on a condition variable until a job is posted. There is one job at a time: a caller
+ * that finds the pool busy runs its task alone, which loses speed and never waits. A job ends for
+ * its caller when every worker that took part has returned; workers that wake too late find the job
+ * closed.
+ *
+ * Calls: threads of the system.
+ * Called by: nearest.c, settings.c, conn.c.
+ * Threads: all.
+ */
+#define _DEFAULT_SOURCE
+
+#include "pool.h"
+
+#include <stdatomic.h>
+
+#if (defined(__unix__) || defined(__APPLE__)) && !defined(__EMSCRIPTEN__)
+#define POOL_THREADS 1
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+#endif
+
+#define POOL_DEFAULT_MAX 8
+#define POOL_STACK_BYTES (256 << 10)
+
+static atomic_int pool_wanted; /* 0: the default */
+
+#if !defined(POOL_THREADS)
+
+int vs_pool_threads(void)
+{
+    return 1;
+}
+
+void vs_pool_run(int workers, void (*task)(void *arg, int worker), void *arg)
+{
+    (void)workers;
+    task(arg, 0);
+}
+
+void vs_pool_stop(void)
+{
+}
+
+#else
+
+typedef struct pool_job {
+    void (*task)(void *arg, int worker);
+    void *arg;
+    int workers; /* that may take part, the caller included */
+    int taken;   /* numbers given out */
+    int running; /* of the pool's threads */
+} pool_job;
+
+static pthread_mutex_t pool_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t pool_posted = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t pool_returned = PTHREAD_COND_INITIALIZER;
+/* Under the mutex. */
+static pthread_t pool_threads[VS_POOL_THREADS_MAX];
+static int pool_count;
+static int pool_is_stopping;
+static pool_job *pool_current; /* NULL: none, or closed to further workers */
+static int pool_is_busy;
+
+/* ---- fork: the child has no threads ---------------------------------------------------------- */
+
+static void pool_before_fork(void)
+{
+    (void)pthread_mutex_lock(&pool_mutex);
+}
+
+static void pool_after_fork_parent(void)
+{
+    (void)pthread_mutex_unlock(&pool_mutex);
+}
+
+static void pool_after_fork_child(void)
+{
+    pool_count = 0;
+    pool_current = NULL;
+    pool_is_busy = 0;
+    pool_is_stopping = 0;
+    (void)pthread_mutex_init(&pool_mutex, NULL);
+    (void)pthread_cond_init(&pool_posted, NULL);
+    (void)pthread_cond_init(&pool_returned, NULL);
+}
+
+static void pool_watch_fork(void)
+{
+    static atomic_flag is_done = ATOMIC_FLAG_INIT;
+    if (!atomic_flag_test_and_set(&is_done)) {
+        (void)pthread_atfork(pool_before_fork, pool_after_fork_parent, pool_after_fork_child);
+    }
+}
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+static void *pool_main(void *unused)
+{
+    (void)unused;
+    (void)pthread_mutex_lock(&pool_mutex);
+    while (!pool_is_stopping) {
+        pool_job *job = pool_current;
+        if (job == NULL || job->taken >= job->workers) {
+            (void)pthread_cond_wait(&pool_posted, &pool_mutex);
+            continue;
+        }
+        int number = job->taken++;
+        job->running++;
+        (void)pthread_mutex_unlock(&pool_mutex);
+        job->task(job->arg, number);
+        (void)pthread_mutex_lock(&pool_mutex);
+        job->running--;
+        if (job->running == 0) {
+            (void)pthread_cond_broadcast(&pool_returned);
+        }
+    }
+    (void)pthread_mutex_unlock(&pool_mutex);
+    return NULL;
+}
+
+/* Starts threads until there are `count`, or the system refuses. Under the mutex. */
+static void pool_start(int count)
+{
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    if (pool_count >= count || pthread_attr_init(&attributes) != 0) {
+        return;
+    }
+    (void)pthread_attr_setstacksize(&attributes, POOL_STACK_BYTES);
+    (void)sigfillset(
+        &all); /* signals are the host's threads' business; a new thread inherits the mask */
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    while (pool_count < count &&
+           pthread_create(&pool_threads[pool_count], &attributes, pool_main, NULL) == 0) {
+        pool_count++;
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)pthread_attr_destroy(&attributes);
+}
+
+int vs_pool_threads(void)
+{
+    int wanted = atomic_load_explicit(&pool_wanted, memory_order_relaxed);
+    if (sqlite3_threadsafe() == 0) {
+        return 1; /* the host promised to have one thread, and may not expect others */
+    }
+    if (wanted == 0) {
+        long cores = sysconf(_SC_NPROCESSORS_ONLN);
+        wanted = cores < 1 ? 1 : cores > POOL_DEFAULT_MAX ? POOL_DEFAULT_MAX : (int)cores;
+    }
+    return wanted;
+}
+
+void vs_pool_run(int workers, void (*task)(void *arg, int worker), void *arg)
+{
+    pool_job job = {task, arg, workers, 1, 0};
+    int is_posted = 0;
+    pool_watch_fork();
+    (void)pthread_mutex_lock(&pool_mutex);
+    if (!pool_is_busy && !pool_is_stopping && workers > 1) {
+        pool_start(workers - 1 < VS_POOL_THREADS_MAX ? workers - 1 : VS_POOL_THREADS_MAX);
+        pool_is_busy = 1;
+        pool_current = &job;
+        is_posted = 1;
+        (void)pthread_cond_broadcast(&pool_posted);
+    }
+    (void)pthread_mutex_unlock(&pool_mutex);
+    task(arg, 0);
+    if (!is_posted) {
+        return;
+    }
+    (void)pthread_mutex_lock(&pool_mutex);
+    pool_current = NULL; /* nobody joins any more */
+    while (job.running > 0) {
+        (void)pthread_cond_wait(&pool_returned, &pool_mutex);
+    }
+    pool_is_busy = 0;
+    (void)pthread_mutex_unlock(&pool_mutex);
+}
+
+void vs_pool_stop(void)
+{
+    pthread_t threads[VS_POOL_THREADS_MAX];
+    (void)pthread_mutex_lock(&pool_mutex);
+    int count = pool_is_busy || pool_is_stopping ? 0 : pool_count;
+    if (count > 0) {
+        memcpy(threads, pool_threads, (size_t)count * sizeof *threads);
+        pool_count = 0;
+        pool_is_stopping = 1;
+        (void)pthread_cond_broadcast(&pool_posted);
+    }
+    (void)pthread_mutex_unlock(&pool_mutex);
+    for (int i = 0; i < count; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+    if (count > 0) {
+        (void)pthread_mutex_lock(&pool_mutex);
+        pool_is_stopping = 0;
+        (void)pthread_mutex_unlock(&pool_mutex);
+    }
+}
+
+#endif
+
+void vs_pool_set_threads(int threads)
+{
+    atomic_store_explicit(&pool_wanted, threads, memory_order_relaxed);
+}

@@ -1,0 +1,473 @@
+/*
+ * view.c - one vector column of a table in one snapshot.
+ *
+ * Cells are decoded once, into arrays that the scan kernels read from end to end, and shared by all
+ * connections under the random stamp of their content. The directory that lists them is such an
+ * object too, under the table's stamp. So the first search after a change reads the directory and
+ * the cells that changed, and the next ones read nothing but the head.
+ *
+ * Calls: store.c, format.c, cache.c, metrics.c.
+ * Called by: nearest.c, rowset.c.
+ * Threads: making views: the connection's. Finished views and blocks: any.
+ */
+#include "view.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define VIEW_ALIGN 64
+#define VIEW_JOB_CELLS 64 /* a longer load is shown in vec_jobs */
+
+static size_t view_align(size_t n)
+{
+    return (n + VIEW_ALIGN - 1) / VIEW_ALIGN * VIEW_ALIGN;
+}
+
+static void view_key(const vs_store *store, int vector, vs_cache_kind kind, int64_t id,
+                     const uint8_t *stamp, vs_cache_key *out)
+{
+    memset(out, 0, sizeof *out);
+    out->file = store->file_identity;
+    memcpy(out->table, store->identity, sizeof out->table);
+    memcpy(out->stamp, stamp, sizeof out->stamp);
+    out->id = (uint64_t)id;
+    out->kind = (uint32_t)kind;
+    out->column = (uint32_t)vector;
+}
+
+/* ---- blocks ---------------------------------------------------------------------------------- */
+
+/* Bytes of a vector in memory, where float16 of store=f16 is widened to the type that users see. */
+static size_t view_vector_bytes(const vs_store *store, int vector)
+{
+    const vs_vector_spec *spec = &store->declaration.vectors[vector];
+    return vsk_bytes(spec->type, spec->dim);
+}
+
+void vs_view_widen(const vs_vector_spec *spec, const void *stored, void *out)
+{
+    if (spec->stored == spec->type) {
+        memcpy(out, stored, vsk_bytes(spec->type, spec->dim));
+    } else {
+        vsk_get()->to_f32[spec->stored](stored, out, spec->dim);
+    }
+}
+
+/* What a block holds. */
+typedef enum view_kind { VIEW_PLAIN, VIEW_COARSE, VIEW_CODED } view_kind;
+
+static size_t view_block_bytes(const vs_store *store, int vector, view_kind kind)
+{
+    size_t slots = store->geometry.slots;
+    size_t bytes = view_align(sizeof(vs_block)) + view_align(slots * sizeof(int64_t));
+    if (kind != VIEW_PLAIN) {
+        return bytes + 7 * view_align(slots * sizeof(float)) +
+               (kind == VIEW_CODED ? 2 : 1) *
+                   view_align(slots * (store->geometry.vectors[vector].code_dim / 2));
+    }
+    return bytes + view_align(slots * view_vector_bytes(store, vector));
+}
+
+static vs_block *view_new_block(const vs_store *store, int vector, view_kind kind)
+{
+    size_t slots = store->geometry.slots;
+    vs_block *block = vs_cached_new(view_block_bytes(store, vector, kind), NULL);
+    if (block == NULL) {
+        return NULL;
+    }
+    unsigned char *at = (unsigned char *)block + view_align(sizeof *block);
+    block->slots = (uint32_t)slots;
+    block->is_coded = kind != VIEW_PLAIN;
+    block->rowids = (int64_t *)(void *)at;
+    at += view_align(slots * sizeof(int64_t));
+    if (!block->is_coded) {
+        block->vector_bytes = view_vector_bytes(store, vector);
+        block->vectors = at;
+        return block;
+    }
+    float **const terms[] = {&block->r,    &block->cos4, &block->sin4, &block->inv4,
+                             &block->cos8, &block->sin8, &block->inv8};
+    for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
+        *terms[i] = (float *)(void *)at;
+        at += view_align(slots * sizeof(float));
+    }
+    block->code_dim = store->geometry.vectors[vector].code_dim;
+    block->plane_b = at;
+    block->plane_c = kind == VIEW_CODED ? at + view_align(slots * (block->code_dim / 2)) : NULL;
+    return block;
+}
+
+static void view_set_code(vs_block *block, uint32_t slot, const vs_code_record *record)
+{
+    size_t plane_bytes = block->code_dim / 2;
+    block->rowids[slot] = record->rowid;
+    if (!(record->flags & VS_CODE_HAS_VECTOR)) {
+        return;
+    }
+    block->has[slot / 64] |= (uint64_t)1 << (slot % 64);
+    block->r[slot] = record->flags & VS_CODE_NO_BOUND ? NAN : record->r;
+    block->cos4[slot] = record->terms.cos4;
+    block->sin4[slot] = record->terms.sin4;
+    block->inv4[slot] = record->terms.inv4;
+    block->cos8[slot] = record->terms.cos8;
+    block->sin8[slot] = record->terms.sin8;
+    block->inv8[slot] = record->terms.inv8;
+    memcpy(block->plane_b + slot * plane_bytes, record->plane_b, plane_bytes);
+    if (block->plane_c != NULL) {
+        memcpy(block->plane_c + slot * plane_bytes, record->plane_c, plane_bytes);
+    }
+}
+
+static int view_decode_codes(vs_store *store, int vector, const vs_cell *cell, const uint8_t *bytes,
+                             vs_block *block, vs_err *err)
+{
+    size_t coarse_bytes = store->geometry.vectors[vector].coarse_bytes;
+    size_t fine_bytes = store->geometry.vectors[vector].fine_bytes;
+    const uint8_t *fine = block->plane_c == NULL ? NULL : bytes + block->slots * coarse_bytes;
+    int rc = SQLITE_OK;
+    for (uint32_t slot = 0; slot < block->slots && rc == SQLITE_OK; slot++) {
+        vs_code_record record;
+        if (!vs_cell_has(cell, slot)) {
+            continue;
+        }
+        rc = vs_format_read_code(
+            store->label, vector, cell->id * block->slots + slot, bytes + slot * coarse_bytes,
+            fine == NULL ? NULL : fine + slot * fine_bytes, block->code_dim, &record, err);
+        if (rc == SQLITE_OK) {
+            view_set_code(block, slot, &record);
+        }
+    }
+    return rc;
+}
+
+/* The vector of a row of the content table: *out NULL when it is gone. */
+static int view_fetch_content(vs_store *store, int vector, int64_t rowid, const void **out,
+                              vs_err *err)
+{
+    const vs_vector_spec *spec = &store->declaration.vectors[vector];
+    int is_null = 0, is_missing = 0;
+    void *memory = vs_scratch_get(&store->cell_memory, vsk_bytes(spec->stored, spec->dim));
+    if (memory == NULL) {
+        return SQLITE_NOMEM;
+    }
+    int rc = vs_store_vector(store, vector, 0, rowid, memory, &is_null, &is_missing, err);
+    *out = is_null || is_missing ? NULL : memory;
+    return rc;
+}
+
+static int view_decode_vectors(vs_store *store, int vector, const vs_cell *cell,
+                               const uint8_t *bytes, vs_block *block, vs_err *err)
+{
+    const vs_vector_spec *spec = &store->declaration.vectors[vector];
+    size_t record_bytes = store->geometry.vectors[vector].record_bytes;
+    int rc = SQLITE_OK;
+    for (uint32_t slot = 0; slot < block->slots && rc == SQLITE_OK; slot++) {
+        const void *data = NULL;
+        if (!vs_cell_has(cell, slot)) {
+            continue;
+        }
+        rc = vs_format_read_record(store->label, vector, cell->id * block->slots + slot,
+                                   bytes + slot * record_bytes, record_bytes,
+                                   store->geometry.vectors[vector].vector_bytes, record_bytes,
+                                   &block->rowids[slot], &data, err);
+        if (rc == SQLITE_OK && data != NULL && !vs_store_has_vectors(store, vector)) {
+            rc = view_fetch_content(store, vector, block->rowids[slot], &data, err);
+        }
+        if (rc == SQLITE_OK && data != NULL) {
+            block->has[slot / 64] |= (uint64_t)1 << (slot % 64);
+            vs_view_widen(spec, data, block->vectors + slot * block->vector_bytes);
+        }
+    }
+    return rc;
+}
+
+/* Reads a cell's bytes into memory of its own and decodes them. `block` is of the cell's kind and
+ * empty. */
+static int view_load_block(vs_store *store, int vector, const vs_cell *cell, vs_block *block,
+                           vs_err *err)
+{
+    int is_coarse = block->plane_c == NULL;
+    size_t each = !block->is_coded
+                      ? store->geometry.vectors[vector].record_bytes
+                      : store->geometry.vectors[vector].coarse_bytes +
+                            (is_coarse ? 0 : store->geometry.vectors[vector].fine_bytes);
+    uint8_t *bytes = vs_scratch_get(&store->read_memory, each * block->slots);
+    if (bytes == NULL) {
+        return SQLITE_NOMEM;
+    }
+    int rc = block->is_coded ? vs_store_read_codes(store, vector, cell->id, is_coarse, bytes, err)
+                             : vs_store_read_vectors(store, vector, cell->id, bytes, err);
+    if (rc == SQLITE_OK) {
+        rc = block->is_coded ? view_decode_codes(store, vector, cell, bytes, block, err)
+                             : view_decode_vectors(store, vector, cell, bytes, block, err);
+    }
+    return rc;
+}
+
+static int view_is_coded(const vs_store *store, int vector, const vs_cell *cell)
+{
+    return cell->is_coded && store->geometry.vectors[vector].is_coded;
+}
+
+/* A cell's block from the cache, or loaded into it where there is room; else *out is NULL. */
+static int view_share_block(vs_store *store, int vector, const vs_cell *cell, vs_block **out,
+                            vs_err *err)
+{
+    vs_cache_key key;
+    int is_coded = view_is_coded(store, vector, cell);
+    view_key(store, vector, VS_CACHE_BLOCK, cell->id, cell->stamp, &key);
+    vs_block *block = vs_cache_get(&key);
+    if (block != NULL && block->slots == store->geometry.slots && block->is_coded == is_coded &&
+        block->code_dim == (is_coded ? store->geometry.vectors[vector].code_dim : 0) &&
+        block->vector_bytes == (is_coded ? 0 : view_vector_bytes(store, vector))) {
+        *out = block;
+        return SQLITE_OK;
+    }
+    vs_cached_unref(block); /* another shape: of a file that repeats stamps */
+    *out = NULL;
+    if (!vs_cache_has_room(&key,
+                           view_block_bytes(store, vector, is_coded ? VIEW_CODED : VIEW_PLAIN))) {
+        return SQLITE_OK;
+    }
+    block = view_new_block(store, vector, is_coded ? VIEW_CODED : VIEW_PLAIN);
+    if (block == NULL) {
+        return SQLITE_NOMEM;
+    }
+    int rc = view_load_block(store, vector, cell, block, err);
+    if (rc != SQLITE_OK) {
+        vs_cached_unref(block);
+        return rc;
+    }
+    *out = vs_cache_put(&key, block);
+    return SQLITE_OK;
+}
+
+/* Decodes cell `i` into *scratch, made anew where it has another shape. */
+static int view_read_block(vs_store *store, const vs_view *view, size_t i, int is_coded,
+                           vs_block **scratch, const vs_block **out, vs_err *err)
+{
+    const vs_view_cell *entry = &view->cells[i];
+    size_t code_dim = is_coded ? store->geometry.vectors[view->vector].code_dim : 0;
+    size_t vector_bytes = is_coded ? 0 : view_vector_bytes(store, view->vector);
+    vs_block *block = *scratch;
+    if (block == NULL || block->is_coded != is_coded || block->slots != view->slots ||
+        block->code_dim != code_dim || block->vector_bytes != vector_bytes) {
+        vs_cached_unref(block);
+        *scratch = block = view_new_block(store, view->vector, is_coded ? VIEW_COARSE : VIEW_PLAIN);
+        if (block == NULL) {
+            return SQLITE_NOMEM;
+        }
+    }
+    memset(block->has, 0, sizeof block->has);
+    int rc = view_load_block(store, view->vector, &entry->cell, block, err);
+    *out = rc == SQLITE_OK ? block : NULL;
+    return rc;
+}
+
+int vs_view_block(vs_store *store, const vs_view *view, size_t i, vs_block **scratch,
+                  const vs_block **out, vs_err *err)
+{
+    const vs_view_cell *entry = &view->cells[i];
+    *out = entry->block;
+    if (*out != NULL) {
+        return SQLITE_OK;
+    }
+    return view_read_block(store, view, i, view_is_coded(store, view->vector, &entry->cell),
+                           scratch, out, err);
+}
+
+int vs_view_vectors(vs_store *store, const vs_view *view, size_t i, vs_block **scratch,
+                    const vs_block **out, vs_err *err)
+{
+    const vs_view_cell *entry = &view->cells[i];
+    *out = entry->block;
+    if (*out != NULL && !(*out)->is_coded) {
+        return SQLITE_OK;
+    }
+    return view_read_block(store, view, i, 0, scratch, out, err);
+}
+
+/* ---- the directory --------------------------------------------------------------------------- */
+
+typedef struct view_cells {
+    vs_cell *cells; /* owned */
+    size_t count, capacity;
+} view_cells;
+
+static int view_add_cell(void *arg, const vs_cell *cell)
+{
+    view_cells *list = arg;
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity == 0 ? 64 : 2 * list->capacity;
+        vs_cell *cells = sqlite3_realloc64(list->cells, capacity * sizeof *cells);
+        if (cells == NULL) {
+            return SQLITE_NOMEM;
+        }
+        list->cells = cells;
+        list->capacity = capacity;
+    }
+    list->cells[list->count++] = *cell;
+    return SQLITE_OK;
+}
+
+static void view_before_free(vs_cached *self)
+{
+    vs_view *view = (vs_view *)(void *)self;
+    for (size_t i = 0; i < view->cell_count; i++) {
+        vs_cached_unref(view->cells[i].block);
+    }
+}
+
+/* Cells by (part, id). */
+static int view_compare_cells(const void *a, const void *b)
+{
+    const vs_cell *left = a, *right = b;
+    if (left->part != right->part) {
+        return left->part < right->part ? -1 : 1;
+    }
+    return left->id < right->id ? -1 : left->id > right->id;
+}
+
+/* They come by id, and without partitions that is the order wanted. */
+static void view_sort_cells(view_cells *list)
+{
+    for (size_t i = 1; i < list->count; i++) {
+        if (view_compare_cells(&list->cells[i - 1], &list->cells[i]) > 0) {
+            qsort(list->cells, list->count, sizeof *list->cells, view_compare_cells);
+            return;
+        }
+    }
+}
+
+typedef struct view_place {
+    int64_t id;
+    uint32_t at;
+} view_place;
+
+static int view_compare_places(const void *a, const void *b)
+{
+    const view_place *left = a, *right = b;
+    return left->id < right->id ? -1 : left->id > right->id;
+}
+
+/* Numbers of the cells by id. Cells come by (part, id), which is almost that order. */
+static int view_sort_by_id(vs_view *view)
+{
+    view_place *places = sqlite3_malloc64((view->cell_count + 1) * sizeof *places);
+    if (places == NULL) {
+        return SQLITE_NOMEM;
+    }
+    for (size_t i = 0; i < view->cell_count; i++) {
+        places[i].id = view->cells[i].cell.id;
+        places[i].at = (uint32_t)i;
+    }
+    qsort(places, view->cell_count, sizeof *places, view_compare_places);
+    for (size_t i = 0; i < view->cell_count; i++) {
+        view->by_id[i] = places[i].at;
+    }
+    sqlite3_free(places);
+    return SQLITE_OK;
+}
+
+static int view_new(const vs_store *store, int vector, const vs_head *head, const view_cells *list,
+                    vs_view **out)
+{
+    size_t cells_at = view_align(sizeof(vs_view));
+    size_t ids_at = cells_at + view_align(list->count * sizeof(vs_view_cell));
+    vs_view *view = vs_cached_new(ids_at + (list->count + 1) * sizeof(uint32_t), view_before_free);
+    if (view == NULL) {
+        return SQLITE_NOMEM;
+    }
+    memcpy(view->stamp, head->stamp, sizeof view->stamp);
+    view->vector = vector;
+    view->slots = store->geometry.slots;
+    view->cell_count = list->count;
+    view->cells = (vs_view_cell *)(void *)((unsigned char *)view + cells_at);
+    view->by_id = (uint32_t *)(void *)((unsigned char *)view + ids_at);
+    for (size_t i = 0; i < list->count; i++) {
+        view->cells[i].cell = list->cells[i];
+        view->live += list->cells[i].live;
+    }
+    int rc = view_sort_by_id(view);
+    if (rc != SQLITE_OK) {
+        vs_cached_unref(view);
+        return rc;
+    }
+    *out = view;
+    return SQLITE_OK;
+}
+
+static int view_load(vs_store *store, vs_view *view, vs_err *err)
+{
+    int rc = SQLITE_OK;
+    int job = -1;
+    if (view->cell_count >= VIEW_JOB_CELLS) {
+        job = vs_job_begin("vecshard", store->label, "load", view->live);
+    }
+    int64_t done = 0;
+    for (size_t i = 0; i < view->cell_count && rc == SQLITE_OK; i++) {
+        rc =
+            view_share_block(store, view->vector, &view->cells[i].cell, &view->cells[i].block, err);
+        done += view->cells[i].cell.live;
+        vs_job_progress(job, done);
+    }
+    vs_job_end(job);
+    return rc;
+}
+
+int vs_view_get(vs_store *store, int vector, vs_view **out, vs_err *err)
+{
+    vs_head head;
+    vs_cache_key key;
+    view_cells list = {NULL, 0, 0};
+    *out = NULL;
+    int rc = vs_store_load(store, err);
+    if (rc == SQLITE_OK) {
+        rc = vs_store_head(store, &head, err);
+    }
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    view_key(store, vector, VS_CACHE_VIEW, 0, head.stamp, &key);
+    vs_view *view = vs_cache_get(&key);
+    if (view != NULL && view->vector == vector && view->slots == store->geometry.slots) {
+        *out = view;
+        return SQLITE_OK;
+    }
+    vs_cached_unref(view);
+    view = NULL;
+    rc = vs_store_cells(store, &head, view_add_cell, &list, err);
+    if (rc == SQLITE_OK) {
+        view_sort_cells(&list);
+        rc = view_new(store, vector, &head, &list, &view);
+    }
+    sqlite3_free(list.cells);
+    if (rc == SQLITE_OK) {
+        rc = view_load(store, view, err);
+    }
+    vs_store_end_reading(store);
+    if (rc != SQLITE_OK) {
+        vs_cached_unref(view);
+        return rc;
+    }
+    *out = vs_cache_put(&key, view);
+    return SQLITE_OK;
+}
+
+int64_t vs_view_find(const vs_view *view, int64_t id)
+{
+    size_t lo = 0, hi = view->cell_count;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        int64_t at = view->cells[view->by_id[mid]].cell.id;
+        if (at == id) {
+            return (int64_t)view->by_id[mid];
+        }
+        if (at < id) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return -1;
+}

@@ -1,0 +1,70 @@
+/*
+ * view.h - one vector column of a table as it is in one snapshot: its cells, decoded for scanning.
+ */
+#ifndef VS_VIEW_H
+#define VS_VIEW_H
+
+#include "cache.h"
+#include "store.h"
+
+/* A cell in memory. Immutable; one allocation. Arrays are [slots]; places that hold no row have
+ * unspecified values: see `has`. */
+typedef struct vs_block {
+    vs_cached base;
+    uint32_t slots;
+    int is_coded;
+    uint64_t has[VS_SLOTS_MAX /
+                 64]; /* bit: the slot holds a row with a vector that can be in an answer */
+    int64_t *rowids;
+    /* coded */
+    size_t code_dim;
+    float *r, *cos4, *sin4, *inv4, *cos8, *sin8,
+        *inv8; /* r is NaN where bounds do not hold: every test keeps the row */
+    uint8_t *plane_b,
+        *plane_c; /* [slots][code_dim / 2], 64-byte aligned; plane_c is NULL in a block
+                                   that was read for one search */
+    /* plain */
+    size_t vector_bytes;
+    uint8_t *vectors; /* [slots][vector_bytes], 64-byte aligned */
+} vs_block;
+
+typedef struct vs_view_cell {
+    vs_cell cell;
+    vs_block *block; /* one reference; NULL: not kept in memory, read for each search */
+} vs_view_cell;
+
+typedef struct vs_view {
+    vs_cached base;
+    uint8_t stamp[VS_STAMP_BYTES];
+    int vector;
+    size_t cell_count;
+    int64_t live; /* rows */
+    size_t slots;
+    vs_view_cell *cells; /* by (part, id); in the same allocation */
+    uint32_t *by_id;     /* [cell_count] numbers of cells, by id */
+} vs_view;
+
+/*
+ * The view of the store's table now: reads the head, then takes the view from the cache or makes it
+ * from the directory, cells from the cache or from the shadow tables as far as the cache has room.
+ * The caller owns one reference (vs_cached_unref). May take as long as reading the table; polls
+ * nothing itself: each step of SQLite does. Shows as job "load" in vec_jobs.
+ */
+int vs_view_get(vs_store *store, int vector, vs_view **out, vs_err *err);
+
+/* The block of cell `i`: borrowed from the view, or decoded into *scratch (an object that the
+ * caller unrefs at the end and may pass again, for any view). */
+int vs_view_block(vs_store *store, const vs_view *view, size_t i, vs_block **scratch,
+                  const vs_block **out, vs_err *err);
+
+/* The same with full vectors, also for a coded cell. Only where vs_store_has_vectors. */
+int vs_view_vectors(vs_store *store, const vs_view *view, size_t i, vs_block **scratch,
+                    const vs_block **out, vs_err *err);
+
+/* A stored vector in the type that users see: out [dim] of spec->type. */
+void vs_view_widen(const vs_vector_spec *spec, const void *stored, void *out);
+
+/* Number of the cell with this id, or -1. */
+int64_t vs_view_find(const vs_view *view, int64_t id);
+
+#endif

@@ -1,0 +1,346 @@
+/*
+ * vtab_write.c - changes of a vecshard table.
+ *
+ *     INSERT INTO memories(rowid, embedding, tenant) VALUES (1, :v, 7);     INSERT OR REPLACE, OR
+ * IGNORE; UPDATE; DELETE INSERT INTO memories(memories) VALUES('optimize');                     a
+ * command: maint.c
+ *
+ * All values are read and all conflicts are found before the first write, so an error leaves
+ * everything as it was. A REPLACE of a row by its own rowid is an update in place.
+ *
+ * Calls: store.c, column.c, maint.c, content.c.
+ * Called by: vtab_index.c, which registers these methods.
+ * Threads: the connection's.
+ */
+#include "vtab_write.h"
+
+#include "column.h"
+#include "content.h"
+#include "maint.h"
+
+/* ---- transactions ---------------------------------------------------------------------------- */
+
+/* Nothing waits in memory; what is remembered of the last write ends with every boundary that an
+ * undo may go back to. */
+static int write_forget(sqlite3_vtab *base)
+{
+    vs_store_forget(&((vs_index_table *)(void *)base)->store);
+    return SQLITE_OK;
+}
+
+int vs_vtab_write_begin(sqlite3_vtab *base)
+{
+    return write_forget(base);
+}
+
+int vs_vtab_write_sync(sqlite3_vtab *base)
+{
+    return write_forget(base);
+}
+
+int vs_vtab_write_commit(sqlite3_vtab *base)
+{
+    return write_forget(base);
+}
+
+int vs_vtab_write_rollback(sqlite3_vtab *base)
+{
+    return write_forget(base);
+}
+
+int vs_vtab_write_savepoint(sqlite3_vtab *base, int number)
+{
+    (void)number;
+    return write_forget(base);
+}
+
+int vs_vtab_write_rename(sqlite3_vtab *base, const char *name)
+{
+    vs_index_table *table = (vs_index_table *)(void *)base;
+    vs_err err = VS_ERR_INIT;
+    int rc = vs_declare_check_table("vecshard", &table->store.declaration, name, &err);
+    vs_nearest_free(table->spare);
+    table->spare = NULL;
+    if (rc == SQLITE_OK && table->store.declaration.content != NULL) {
+        rc = vs_content_rename(&table->store, name, &err);
+    }
+    if (rc == SQLITE_OK) {
+        rc = vs_store_rename(&table->store, name, &err);
+    }
+    return vs_error_vtab(base, rc, &err);
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+/* One change: its arguments and what was read of them. */
+typedef struct write_change {
+    vs_index_table *table;
+    vs_store *store;
+    sqlite3_value **columns; /* of the declared columns, then the hidden ones */
+    int is_update;
+    int64_t old_rowid;
+    vs_row row;
+    vs_err *err;
+} write_change;
+
+/* A whole number, or SQLITE_MISMATCH. */
+static int write_read_rowid(write_change *change, sqlite3_value *value, int64_t *out)
+{
+    if (sqlite3_value_numeric_type(value) != SQLITE_INTEGER) {
+        const char *text = (const char *)sqlite3_value_text(value);
+        return vs_error(change->err, SQLITE_MISMATCH,
+                        "%s: the rowid must be a whole number, found %s", change->store->label,
+                        text == NULL ? "NULL" : text);
+    }
+    *out = sqlite3_value_int64(value);
+    return SQLITE_OK;
+}
+
+static int write_is_unchanged(const write_change *change, int column)
+{
+    return change->is_update && sqlite3_value_nochange(change->columns[column]);
+}
+
+/* The rowid of the row: given as rowid or in the INTEGER PRIMARY KEY column; else the next free
+ * one. */
+static int write_find_rowid(write_change *change, sqlite3_value *rowid)
+{
+    const vs_declaration *declaration = &change->store->declaration;
+    int key = declaration->key;
+    int has_rowid = sqlite3_value_type(rowid) != SQLITE_NULL;
+    int rc = SQLITE_OK;
+    int64_t given = 0;
+    if (has_rowid) {
+        rc = write_read_rowid(change, rowid, &given);
+    }
+    change->row.rowid = given;
+    if (rc == SQLITE_OK && key >= 0 && declaration->columns[key].kind == VS_COLUMN_ROWID &&
+        !write_is_unchanged(change, key) &&
+        sqlite3_value_type(change->columns[key]) != SQLITE_NULL) {
+        int64_t by_key = 0;
+        rc = write_read_rowid(change, change->columns[key], &by_key);
+        if (rc == SQLITE_OK && !(change->is_update && by_key == change->old_rowid)) {
+            if (has_rowid && !(change->is_update && given == change->old_rowid) &&
+                by_key != given) {
+                return vs_error(change->err, SQLITE_CONSTRAINT,
+                                "%s: rowid %lld and %s %lld are the same column",
+                                change->store->label, (long long)given,
+                                declaration->columns[key].name, (long long)by_key);
+            }
+            change->row.rowid = by_key;
+            has_rowid = 1;
+        }
+    }
+    if (rc == SQLITE_OK && !has_rowid && !change->is_update) {
+        rc = vs_store_next_rowid(change->store, &change->row.rowid, change->err);
+    }
+    return rc;
+}
+
+static int write_read_vector(write_change *change, int vector)
+{
+    const vs_vector_spec *spec = &change->store->declaration.vectors[vector];
+    sqlite3_value *value = change->columns[spec->column];
+    change->row.is_changed[spec->column] = !write_is_unchanged(change, spec->column);
+    if (!change->row.is_changed[spec->column] || sqlite3_value_type(value) == SQLITE_NULL) {
+        return SQLITE_OK;
+    }
+    char *place = sqlite3_mprintf("%s.%s, row %lld", change->store->label,
+                                  change->store->declaration.columns[spec->column].name,
+                                  (long long)change->row.rowid);
+    if (place == NULL) {
+        return SQLITE_NOMEM;
+    }
+    int rc = vs_column_read(spec, place, value, spec->stored, change->table->memory[vector],
+                            &change->row.vectors[vector], change->err);
+    sqlite3_free(place);
+    return rc;
+}
+
+/* Hidden columns take no values, but for the command's, which are read elsewhere. */
+static int write_check_hidden(const write_change *change)
+{
+    static const char *const names[] = {"query", "k", "options", "distance"};
+    int first = change->store->declaration.column_count;
+    for (int i = VS_HIDDEN_QUERY; i <= VS_HIDDEN_DISTANCE; i++) {
+        sqlite3_value *value = change->columns[first + i];
+        if (sqlite3_value_type(value) != SQLITE_NULL && !write_is_unchanged(change, first + i)) {
+            return vs_error(change->err, SQLITE_ERROR, "%s: %s cannot be written",
+                            change->store->label, names[i]);
+        }
+    }
+    if (sqlite3_value_type(change->columns[first + VS_HIDDEN_ARG]) != SQLITE_NULL) {
+        return vs_error(change->err, SQLITE_ERROR, "%s: arg belongs to a command",
+                        change->store->label);
+    }
+    return SQLITE_OK;
+}
+
+static int write_read_row(write_change *change, sqlite3_value *rowid)
+{
+    const vs_declaration *declaration = &change->store->declaration;
+    int rc = write_check_hidden(change);
+    if (rc == SQLITE_OK) {
+        rc = write_find_rowid(change, rowid);
+    }
+    for (int i = 0; i < declaration->column_count && rc == SQLITE_OK; i++) {
+        if (declaration->columns[i].kind == VS_COLUMN_VECTOR) {
+            rc = write_read_vector(change, declaration->columns[i].vector);
+        } else {
+            change->row.is_changed[i] = !write_is_unchanged(change, i);
+            change->row.columns[i] = change->row.is_changed[i] ? change->columns[i] : NULL;
+        }
+    }
+    return rc;
+}
+
+/* ---- conflicts ------------------------------------------------------------------------------- */
+
+/* Rows that are in the way of a change: 0 for none (rowid 0 has a flag of its own). */
+typedef struct write_conflicts {
+    int has_rowid;     /* another row has the rowid */
+    int has_key;       /* another row has the key ... */
+    int64_t key_rowid; /* ... this one */
+} write_conflicts;
+
+static int write_find_conflicts(write_change *change, write_conflicts *out)
+{
+    const vs_declaration *declaration = &change->store->declaration;
+    int key = declaration->key;
+    int64_t loc = 0;
+    int rc = SQLITE_OK;
+    memset(out, 0, sizeof *out);
+    if (!change->is_update || change->row.rowid != change->old_rowid) {
+        rc = vs_store_loc(change->store, change->row.rowid, &loc, change->err);
+        out->has_rowid = loc != 0;
+    }
+    if (rc == SQLITE_OK && key >= 0 && declaration->columns[key].kind == VS_COLUMN_KEY &&
+        change->row.is_changed[key] && sqlite3_value_type(change->columns[key]) != SQLITE_NULL) {
+        rc = vs_store_by_key(change->store, change->columns[key], &out->key_rowid, &out->has_key,
+                             change->err);
+        if (change->is_update && out->key_rowid == change->old_rowid) {
+            out->has_key = 0;
+        }
+    }
+    return rc;
+}
+
+static int write_refuse(write_change *change, const write_conflicts *conflicts)
+{
+    const vs_declaration *declaration = &change->store->declaration;
+    if (conflicts->has_rowid) {
+        return vs_error(
+            change->err, SQLITE_CONSTRAINT_ROWID,
+            "UNIQUE constraint failed: %s.%s: there is a row %lld", change->store->label,
+            declaration->key >= 0 && declaration->columns[declaration->key].kind == VS_COLUMN_ROWID
+                ? declaration->columns[declaration->key].name
+                : "rowid",
+            (long long)change->row.rowid);
+    }
+    return vs_error(change->err, SQLITE_CONSTRAINT_UNIQUE,
+                    "UNIQUE constraint failed: %s.%s: row %lld has that key", change->store->label,
+                    declaration->columns[declaration->key].name, (long long)conflicts->key_rowid);
+}
+
+/* After rows were deleted to make way, half of the change must not stay. */
+static int write_after_delete(write_change *change, int rc)
+{
+    int primary = rc & 0xff;
+    if (rc == SQLITE_OK || primary == SQLITE_NOMEM || primary == SQLITE_INTERRUPT ||
+        primary == SQLITE_IOERR || primary == SQLITE_FULL) {
+        return rc;
+    }
+    vs_error(change->err, rc, "%s: a change was undone: %s", change->store->label,
+             sqlite3_errstr(rc));
+    return SQLITE_IOERR;
+}
+
+static int write_apply(write_change *change, const write_conflicts *conflicts)
+{
+    vs_store *store = change->store;
+    int is_deleted = 0;
+    int rc = SQLITE_OK;
+    if (conflicts->has_key &&
+        !(conflicts->has_rowid && conflicts->key_rowid == change->row.rowid)) {
+        rc = vs_store_delete(store, conflicts->key_rowid, change->err);
+        is_deleted = rc == SQLITE_OK;
+    }
+    if (rc == SQLITE_OK && conflicts->has_rowid && !change->is_update) {
+        for (int i = 0; i < store->declaration.column_count; i++) {
+            change->row.is_changed[i] = 1;
+        }
+        rc = vs_store_update(store, change->row.rowid, &change->row, change->err);
+    } else if (rc == SQLITE_OK) {
+        if (conflicts->has_rowid) {
+            rc = vs_store_delete(store, change->row.rowid, change->err);
+            is_deleted |= rc == SQLITE_OK;
+        }
+        if (rc == SQLITE_OK) {
+            rc = change->is_update
+                     ? vs_store_update(store, change->old_rowid, &change->row, change->err)
+                     : vs_store_insert(store, &change->row, change->err);
+        }
+    }
+    return is_deleted ? write_after_delete(change, rc) : rc;
+}
+
+static int write_row(write_change *change, sqlite3_value *rowid, sqlite3_int64 *out_rowid)
+{
+    write_conflicts conflicts;
+    int rc = vs_store_load(change->store, change->err);
+    if (rc == SQLITE_OK) {
+        rc = write_read_row(change, rowid);
+    }
+    if (rc == SQLITE_OK) {
+        rc = write_find_conflicts(change, &conflicts);
+    }
+    if (rc == SQLITE_OK && (conflicts.has_rowid || conflicts.has_key) &&
+        sqlite3_vtab_on_conflict(change->store->db) != SQLITE_REPLACE) {
+        return write_refuse(change, &conflicts);
+    }
+    if (rc == SQLITE_OK) {
+        rc = write_apply(change, &conflicts);
+    }
+    if (rc == SQLITE_OK && !change->is_update) {
+        *out_rowid = change->row.rowid;
+    }
+    return rc;
+}
+
+static int write_delete(vs_store *store, sqlite3_value *rowid, vs_err *err)
+{
+    int64_t loc = 0;
+    int64_t id = sqlite3_value_int64(rowid);
+    int rc = vs_store_loc(store, id, &loc, err);
+    return rc == SQLITE_OK && loc != 0 ? vs_store_delete(store, id, err) : rc;
+}
+
+int vs_vtab_write_update(sqlite3_vtab *base, int argc, sqlite3_value **argv,
+                         sqlite3_int64 *out_rowid)
+{
+    vs_index_table *table = (vs_index_table *)(void *)base;
+    vs_err err = VS_ERR_INIT;
+    write_change change;
+    int rc;
+    memset(&change, 0, sizeof change);
+    if (argc == 1) {
+        rc = write_delete(&table->store, argv[0], &err);
+        return vs_error_vtab(base, rc, &err);
+    }
+    change.table = table;
+    change.store = &table->store;
+    change.columns = argv + 2;
+    change.err = &err;
+    change.is_update = sqlite3_value_type(argv[0]) != SQLITE_NULL;
+    change.old_rowid = sqlite3_value_int64(argv[0]);
+    sqlite3_value *command =
+        change.columns[table->store.declaration.column_count + VS_HIDDEN_COMMAND];
+    if (!change.is_update && sqlite3_value_type(command) != SQLITE_NULL) {
+        rc = vs_maint_command(&table->store, command,
+                              change.columns[table->store.declaration.column_count + VS_HIDDEN_ARG],
+                              &err);
+    } else {
+        rc = write_row(&change, argv[1], out_rowid);
+    }
+    return vs_error_vtab(base, rc, &err);
+}

@@ -1,0 +1,127 @@
+/*
+ * code_scalar.c - rotation, products, bound test and checksum of codes in portable C: the
+ * definitions in code.h, line by line.
+ *
+ * Every other level must give these bits, but for the bound test, which may keep other rows close
+ * to the limit.
+ */
+#include "../vsk_impl.h"
+
+/* ---- rotation ---- */
+
+/* A product that no later sum may be fused with. */
+VSK_INLINE float code_times_scalar(float x, float y)
+{
+    float product = x * y;
+    VSK_ROUNDED_F32(product);
+    return product;
+}
+
+static void code_window_scalar(float *v, size_t window, float scale)
+{
+    for (size_t h = 1; h < window; h *= 2) {
+        for (size_t first = 0; first < window; first += 2 * h) {
+            for (size_t i = first; i < first + h; i++) {
+                float x = v[i];
+                float y = v[i + h];
+                v[i] = x + y;
+                v[i + h] = x - y;
+            }
+        }
+    }
+    for (size_t i = 0; i < window; i++) {
+        v[i] = code_times_scalar(v[i], scale);
+    }
+}
+
+void vsk_rotate_f32_scalar(float *v, size_t n)
+{
+    float scale;
+    size_t window = code_window(n, &scale);
+
+    for (unsigned turn = 0; turn < code_turns(n, window); turn++) {
+        size_t first = turn % 2 == 0 ? 0 : n - window;
+        for (size_t i = first; i < n; i++) {
+            int is_negated = code_sign_word(turn, i / 64) >> (i % 64) & 1;
+            v[i] = is_negated ? -v[i] : v[i];
+        }
+        for (size_t i = 0; n != window && turn % 2 == 0 && i < n / 2; i++) {
+            float x = v[i];
+            float y = v[n - 1 - i];
+            v[i] = code_times_scalar(x + y, VSK_ROTATE_MIRROR);
+            v[n - 1 - i] = code_times_scalar(x - y, VSK_ROTATE_MIRROR);
+        }
+        code_window_scalar(v + first, window, scale);
+    }
+}
+
+/* ---- products ---- */
+
+void vsk_code_dot_i8_scalar(const int8_t *q, size_t q_stride, size_t q_count, const uint8_t *rows,
+                            size_t stride_bytes, size_t count, size_t n, int32_t *out)
+{
+    for (size_t i = 0; i < q_count; i++) {
+        const int8_t *low = q + i * q_stride; /* of the elements in low nibbles */
+        const int8_t *high = low + n / 2;
+        for (size_t j = 0; j < count; j++) {
+            const uint8_t *row = rows + j * stride_bytes;
+            int32_t sum = 0;
+            for (size_t k = 0; k < n / 2; k++) {
+                sum += low[k] * (row[k] & 15) + high[k] * (row[k] >> 4);
+            }
+            out[i * count + j] = sum;
+        }
+    }
+}
+
+/* ---- the bound test ---- */
+
+size_t vsk_code_pass_f32_scalar(const vsk_code_test *test, const int32_t *dots, const float *inv,
+                                const float *cos, const float *sin, const float *r, size_t count,
+                                uint16_t *out)
+{
+    code_limits limits = code_limits_of(test);
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        float s = test->scale * (float)(2 * dots[i] - test->offset2) * inv[i];
+        float x = s + test->error < -1.0f ? -1.0f : s + test->error;
+        float w = limits.alpha * r[i] + limits.beta / r[i] - test->slack;
+        float d = w - cos[i] * x;
+        float root = 1.0f - x * x + VSK_CODE_ROOT;
+        int is_dropped = w > 1.0f || (x < cos[i] && d > 0.0f && d * d > sin[i] * sin[i] * root);
+        out[kept] = (uint16_t)i;
+        kept += !is_dropped;
+    }
+    return kept;
+}
+
+/* ---- checksum ---- */
+
+static void code_checksum_block_scalar(uint32_t lanes[16], const unsigned char *block)
+{
+    for (size_t j = 0; j < 16; j++) {
+        uint32_t word;
+        memcpy(&word, block + 4 * j, sizeof word);
+        lanes[j] = (lanes[j] ^ word) * VSK_CHECKSUM_STEP;
+        lanes[j] ^= lanes[j] >> 15;
+    }
+}
+
+uint32_t vsk_checksum_bit_scalar(const void *data, size_t n)
+{
+    const unsigned char *p = data;
+    size_t rest = n % 64;
+    uint32_t lanes[16];
+
+    code_checksum_start(lanes);
+    for (size_t i = 0; i < n - rest; i += 64) {
+        code_checksum_block_scalar(lanes, p + i);
+    }
+    if (rest > 0) {
+        unsigned char block[64] = {0};
+        memcpy(block, p + (n - rest), rest);
+        code_checksum_block_scalar(lanes, block);
+    }
+    return code_checksum_fold(lanes, n);
+}

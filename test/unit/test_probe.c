@@ -1,0 +1,262 @@
+/*
+ * test_probe.c - the bounds that codes give always hold: lower bound <= canonical distance <= upper
+ * bound, at every step, and the test of a whole block keeps every row that is at the limit. On
+ * random and on awkward vectors, at every level of the CPU.
+ */
+#include "../vs_test.h"
+
+#include <math.h>
+
+#include "../../ext/distance.h"
+#include "../../ext/probe.h"
+
+#define DIM_MAX 1000
+#define ROWS 24 /* of one data set; each serves as a row and as a query */
+
+static uint64_t random_state = 0x9e3779b97f4a7c15u;
+
+static double random_uniform(void)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (double)(random_state >> 11) / 9007199254740992.0;
+}
+
+static double random_normal(void)
+{
+    double sum = 0.0;
+    for (int i = 0; i < 12; i++) {
+        sum += random_uniform();
+    }
+    return sum - 6.0;
+}
+
+static int init_kernels(void **state)
+{
+    (void)state;
+    return vsk_init(NULL);
+}
+
+typedef enum data_kind {
+    DATA_NORMAL,
+    DATA_FAR, /* close together and far from the origin */
+    DATA_CLUSTERS,
+    DATA_ONE_HOT,
+    DATA_CONSTANT, /* multiples of (1, 1, ...) */
+    DATA_GRID,     /* -1, 0, 1: many equal distances */
+    DATA_DUPLICATES,
+    DATA_HUGE, /* about 1e17: inside of what bounds are computed for */
+    DATA_TOO_HUGE,
+    DATA_TINY,
+    DATA_TOO_TINY,
+    DATA_MIXED, /* sizes from 1e-30 to 1e30, and zero */
+    DATA_KINDS
+} data_kind;
+
+static float data_element(data_kind kind, size_t row, size_t i, size_t dim)
+{
+    switch (kind) {
+    case DATA_FAR:
+        return (float)(100.0 + 1e-3 * random_normal());
+    case DATA_CLUSTERS:
+        return (float)(3.0 * sin((double)(i * 7 + row % 3)) + 0.2 * random_normal());
+    case DATA_ONE_HOT:
+        return i == row * 5 % dim ? 1.0f : 0.0f;
+    case DATA_CONSTANT:
+        return (float)row - 11.0f;
+    case DATA_GRID:
+        return (float)((int)(random_uniform() * 3.0) - 1);
+    case DATA_DUPLICATES:
+        return (float)sin((double)(i + row / 6));
+    case DATA_HUGE:
+        return (float)(1e17 * random_normal() / (double)dim);
+    case DATA_TOO_HUGE:
+        return (float)(1e35 * random_normal());
+    case DATA_TINY:
+        return (float)(1e-16 * random_normal());
+    case DATA_TOO_TINY:
+        return (float)(1e-42 * random_normal());
+    case DATA_MIXED:
+        return row == 0 ? 0.0f
+                        : (float)(pow(10.0, 5.0 * (double)(row % 13) - 30.0) * random_normal());
+    default:
+        return (float)random_normal();
+    }
+}
+
+typedef struct code_set {
+    float rows[ROWS][DIM_MAX];
+    uint8_t coarse[ROWS][VS_CODE_HEADER_BYTES + (DIM_MAX + 64) / 2];
+    uint8_t fine[ROWS][(DIM_MAX + 64) / 2];
+    vs_code_record records[ROWS];
+} code_set;
+
+static code_set set;
+static int8_t planes[2 * (DIM_MAX + 64)];
+static float scratch[DIM_MAX + 64];
+static size_t dropped; /* rows that the block test dropped: it must be able to */
+
+static void make_set(data_kind kind, const vs_code *code)
+{
+    for (size_t row = 0; row < ROWS; row++) {
+        for (size_t i = 0; i < code->dim; i++) {
+            set.rows[row][i] = data_element(kind, row, i, code->dim);
+        }
+        vs_code_row(code, (int64_t)row, set.rows[row], scratch, set.coarse[row], set.fine[row]);
+        assert_int_equal(vs_format_read_code("t", 0, (int64_t)row, set.coarse[row], set.fine[row],
+                                             code->code_dim, &set.records[row], NULL),
+                         SQLITE_OK);
+    }
+}
+
+/* One row's plane against a query's, by the kernels of one level. */
+static int32_t product(const vsk_table *kernels, const int8_t *q, const uint8_t *plane, size_t n)
+{
+    int32_t out = 0;
+    kernels->code_dot(q, n, 1, plane, n / 2, 1, n, &out);
+    return out;
+}
+
+static void check_bounds(const vs_probe *probe, const vsk_table *kernels, size_t row,
+                         double distance, const char *what)
+{
+    const vs_code_record *record = &set.records[row];
+    const vsk_code_terms *terms = &record->terms;
+    size_t n = probe->code->code_dim;
+    double r = record->flags & VS_CODE_NO_BOUND ? NAN : (double)record->r;
+    vs_probe_products products = {0, 0, 0, 0};
+    if (probe->is_usable && !isnan(r)) {
+        products.high_b = product(kernels, probe->q.high, record->plane_b, n);
+        products.high_c = product(kernels, probe->q.high, record->plane_c, n);
+        products.low_b = product(kernels, probe->q.low, record->plane_b, n);
+        products.low_c = product(kernels, probe->q.low, record->plane_c, n);
+    }
+    for (int step = VS_PROBE_PLANE_B; step <= VS_PROBE_FINE; step++) {
+        int is_b = step == VS_PROBE_PLANE_B;
+        double lo, hi;
+        vs_probe_bounds(probe, (vs_probe_step)step, &products, r,
+                        (double)(is_b ? terms->cos4 : terms->cos8),
+                        (double)(is_b ? terms->sin4 : terms->sin8),
+                        (double)(is_b ? terms->inv4 : terms->inv8), &lo, &hi);
+        if (!(lo <= distance && distance <= hi)) {
+            fail_msg("%s, row %zu, step %d: %.17g is not within %.17g .. %.17g", what, row, step,
+                     distance, lo, hi);
+        }
+    }
+}
+
+/* The block test with the row's own distance as the limit keeps it. */
+static void check_pass(vs_probe *probe, const vsk_table *kernels, size_t row, double distance,
+                       const char *what)
+{
+    const vs_code_record *record = &set.records[row];
+    size_t n = probe->code->code_dim;
+    float r = record->flags & VS_CODE_NO_BOUND ? NAN : record->r;
+    uint16_t out[1];
+    int32_t dot = probe->is_usable ? product(kernels, probe->q.high, record->plane_b, n) : 0;
+    vs_probe_set_limit(probe, distance);
+    if (kernels->code_pass(&probe->test, &dot, &record->terms.inv4, &record->terms.cos4,
+                           &record->terms.sin4, &r, 1, out) != 1) {
+        fail_msg("%s, row %zu: dropped at its own distance %.17g", what, row, distance);
+    }
+    vs_probe_set_limit(probe,
+                       probe->metric == VS_DOT ? distance - fabs(distance) : 0.25 * distance);
+    dropped += kernels->code_pass(&probe->test, &dot, &record->terms.inv4, &record->terms.cos4,
+                                  &record->terms.sin4, &r, 1, out) == 0;
+}
+
+static void check_set(data_kind kind, vs_metric metric, const vs_code *code)
+{
+    for (int level = 0; level < VSK_LEVEL_COUNT; level++) {
+        vsk_table kernels;
+        if (vsk_table_for_level((vsk_level)level, &kernels) != 0) {
+            continue;
+        }
+        for (size_t q = 0; q < ROWS; q += 3) {
+            vs_probe probe;
+            char what[80];
+            sqlite3_snprintf((int)sizeof what, what, "%s, %s, dim %d, data %d, query %d",
+                             vsk_level_name((vsk_level)level), vs_metric_name(metric),
+                             (int)code->dim, (int)kind, (int)q);
+            vs_probe_init(&probe, code, metric, VSK_F32, set.rows[q], scratch, planes);
+            for (size_t row = 0; row < ROWS; row++) {
+                double distance;
+                if (vs_distance(metric, VSK_F32, set.rows[q], set.rows[row], code->dim,
+                                &distance) != VS_DIST_VALUE) {
+                    continue;
+                }
+                check_bounds(&probe, &kernels, row, distance, what);
+                check_pass(&probe, &kernels, row, distance, what);
+            }
+        }
+    }
+}
+
+static void check_dim(size_t dim)
+{
+    static const vs_metric metrics[] = {VS_L2, VS_L2SQ, VS_COSINE, VS_DOT};
+    for (size_t m = 0; m < VS_TEST_COUNT(metrics); m++) {
+        for (int kind = 0; kind < DATA_KINDS; kind++) {
+            vs_vector_spec spec = {VSK_F32, VSK_F32, dim, metrics[m], 0};
+            double sum[DIM_MAX];
+            float anchor[DIM_MAX];
+            memset(sum, 0, sizeof sum);
+            vs_code *zero = vs_code_new(&spec, 0, 0, NULL);
+            assert_non_null(zero);
+            make_set((data_kind)kind, zero);
+            check_set((data_kind)kind, metrics[m], zero);
+            for (size_t row = 0; row < ROWS / 2; row++) {
+                vs_code_mean_add(zero, set.rows[row], scratch, sum);
+            }
+            vs_code_mean_finish(zero, sum, ROWS / 2, anchor);
+            vs_code *mean = vs_code_new(&spec, 0, 1, anchor);
+            assert_non_null(mean);
+            make_set((data_kind)kind, mean);
+            check_set((data_kind)kind, metrics[m], mean);
+            sqlite3_free(mean);
+            sqlite3_free(zero);
+        }
+    }
+}
+
+static void bounds_hold_at_small_dimensions(void **state)
+{
+    (void)state;
+    for (size_t dim = 1; dim <= 40; dim += 3) {
+        check_dim(dim);
+    }
+}
+
+static void bounds_hold_around_multiples_of_a_group(void **state)
+{
+    static const size_t dims[] = {63, 64, 65, 127, 128, 129, 130, 192, 257};
+    (void)state;
+    for (size_t i = 0; i < VS_TEST_COUNT(dims); i++) {
+        check_dim(dims[i]);
+    }
+}
+
+static void bounds_hold_at_large_dimensions(void **state)
+{
+    (void)state;
+    check_dim(768);
+    check_dim(1000);
+}
+
+static void the_block_test_drops_rows_that_are_far(void **state)
+{
+    (void)state;
+    assert_true(dropped > 1000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bounds_hold_at_small_dimensions),
+        cmocka_unit_test(bounds_hold_around_multiples_of_a_group),
+        cmocka_unit_test(bounds_hold_at_large_dimensions),
+        cmocka_unit_test(the_block_test_drops_rows_that_are_far),
+    };
+    return cmocka_run_group_tests(tests, init_kernels, NULL);
+}
