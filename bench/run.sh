@@ -86,7 +86,7 @@ any() {
 
 # shellcheck disable=SC2086
 if any $index_all $store_all; then
-    [ -z "${BENCH_FRESH:-}" ] || rm -f build/bench/index_*.db
+    [ -z "${BENCH_FRESH:-}" ] || rm -f build/bench/index_*.db build/bench/peers_*_vecshard.db
     # The peers' libraries, from their Python packages.
     peers=$(python3 bench/bench_env.py)
     SQLITE_VEC_SO=${SQLITE_VEC_SO:-$(echo "$peers" | sed -n 1p)}
