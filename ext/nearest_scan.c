@@ -154,7 +154,7 @@ static int scan_row(const scan_place *place, const vs_probe *probe, uint32_t slo
     nearest_worker *worker = place->worker;
     nearest_lane *lane = &worker->lanes[place->query];
     size_t plane_bytes = block->code_dim / 2;
-    const uint8_t *b = block->plane_b + slot * plane_bytes;
+    const uint8_t *b = block->plane_b + slot * block->b_stride;
     const uint8_t *c = block->plane_c == NULL ? NULL : block->plane_c + slot * plane_bytes;
     vs_probe_products products = {high_b, 0, 0, 0};
     double lo = -INFINITY, hi = INFINITY;
@@ -190,7 +190,6 @@ static int scan_sparse(const scan_place *place, const vs_probe *probe, const uin
 {
     const vs_block *block = place->block;
     nearest_lane *lane = &place->worker->lanes[place->query];
-    size_t plane_bytes = block->code_dim / 2;
     int rc = SQLITE_OK;
     for (size_t w = 0; w < words; w++) {
         for (uint64_t rest = mask[w]; rest != 0 && rc == SQLITE_OK; rest &= rest - 1) {
@@ -198,8 +197,8 @@ static int scan_sparse(const scan_place *place, const vs_probe *probe, const uin
             vs_probe_products products = {0, 0, 0, 0};
             double lo = -INFINITY, hi = INFINITY;
             if (probe->is_usable) {
-                products.high_b =
-                    scan_dot(probe->q.high, block->plane_b + slot * plane_bytes, block->code_dim);
+                products.high_b = scan_dot(probe->q.high, block->plane_b + slot * block->b_stride,
+                                           block->code_dim);
                 vs_probe_bounds(probe, VS_PROBE_PLANE_B, &products, (double)block->r[slot],
                                 (double)block->cos4[slot], (double)block->sin4[slot],
                                 (double)block->inv4[slot], &lo, &hi);
@@ -254,7 +253,7 @@ static int scan_coded(scan_place *place, size_t code, const uint64_t *mask, size
         const vs_probe *head = &run->queries[first].probes[code];
         if (!is_sparse) {
             vsk_get()->code_dot(head->memory, run->query_stride, count, block->plane_b,
-                                block->code_dim / 2, block->slots, block->code_dim, worker->dots);
+                                block->b_stride, block->slots, block->code_dim, worker->dots);
         }
         for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
             nearest_lane *lane = &worker->lanes[first + i];
@@ -343,7 +342,7 @@ static void scan_sample_cell(nearest_run *run, size_t query, size_t cell, vsk_to
     if (run->rows != NULL) {
         vs_rowset_mask(run->rows, cell, mask, words);
     }
-    vsk_get()->code_dot(probe->q.high, block->code_dim, 1, block->plane_b, block->code_dim / 2,
+    vsk_get()->code_dot(probe->q.high, block->code_dim, 1, block->plane_b, block->b_stride,
                         block->slots, block->code_dim, worker->dots);
     for (size_t w = 0; w < words; w++) {
         for (uint64_t rest = mask[w]; rest != 0; rest &= rest - 1) {
@@ -364,7 +363,7 @@ static double scan_sample_high(const nearest_run *run, size_t query, int64_t pla
     const vs_block *block = run->view->cells[cell].block;
     const vs_probe *probe = &run->queries[query].probes[scan_code(run, cell)];
     size_t plane_bytes = block->code_dim / 2;
-    const uint8_t *b = block->plane_b + slot * plane_bytes;
+    const uint8_t *b = block->plane_b + slot * block->b_stride;
     const uint8_t *c = block->plane_c + slot * plane_bytes;
     vs_probe_products products = {
         scan_dot(probe->q.high, b, block->code_dim), scan_dot(probe->q.high, c, block->code_dim),

@@ -16,7 +16,8 @@
 #include <stdlib.h>
 
 #define VIEW_ALIGN 64
-#define VIEW_JOB_CELLS 64 /* a longer load is shown in vec_jobs */
+#define VIEW_LOAD_NS 4000000 /* of one search */
+#define VIEW_JOB_CELLS 64    /* a longer load is shown in vec_jobs */
 
 static size_t view_align(size_t n)
 {
@@ -62,7 +63,7 @@ static size_t view_block_bytes(const vs_store *store, int vector, view_kind kind
     size_t bytes = view_align(sizeof(vs_block)) + view_align(slots * sizeof(int64_t));
     if (kind != VIEW_PLAIN) {
         return bytes + 7 * view_align(slots * sizeof(float)) +
-               (kind == VIEW_CODED ? 2 : 1) *
+               (kind == VIEW_CODED ? 2 : 0) *
                    view_align(slots * (store->geometry.vectors[vector].code_dim / 2));
     }
     return bytes + view_align(slots * view_vector_bytes(store, vector));
@@ -92,7 +93,9 @@ static vs_block *view_new_block(const vs_store *store, int vector, view_kind kin
         at += view_align(slots * sizeof(float));
     }
     block->code_dim = store->geometry.vectors[vector].code_dim;
-    block->plane_b = at;
+    block->b_stride =
+        kind == VIEW_CODED ? block->code_dim / 2 : store->geometry.vectors[vector].coarse_bytes;
+    block->plane_b = kind == VIEW_CODED ? at : NULL;
     block->plane_c = kind == VIEW_CODED ? at + view_align(slots * (block->code_dim / 2)) : NULL;
     return block;
 }
@@ -112,9 +115,11 @@ static void view_set_code(vs_block *block, uint32_t slot, const vs_code_record *
     block->cos8[slot] = record->terms.cos8;
     block->sin8[slot] = record->terms.sin8;
     block->inv8[slot] = record->terms.inv8;
-    memcpy(block->plane_b + slot * plane_bytes, record->plane_b, plane_bytes);
-    if (block->plane_c != NULL) {
-        memcpy(block->plane_c + slot * plane_bytes, record->plane_c, plane_bytes);
+    if (block->plane_c != NULL) { /* else they stay where they were read */
+        memcpy((uint8_t *)block + (block->plane_b - (const uint8_t *)block) + slot * plane_bytes,
+               record->plane_b, plane_bytes);
+        memcpy((uint8_t *)block + (block->plane_c - (const uint8_t *)block) + slot * plane_bytes,
+               record->plane_c, plane_bytes);
     }
 }
 
@@ -197,6 +202,9 @@ static int view_load_block(vs_store *store, int vector, const vs_cell *cell, vs_
     }
     int rc = block->is_coded ? vs_store_read_codes(store, vector, cell->id, is_coarse, bytes, err)
                              : vs_store_read_vectors(store, vector, cell->id, bytes, err);
+    if (block->is_coded && is_coarse) {
+        block->plane_b = bytes + VS_CODE_HEADER_BYTES;
+    }
     if (rc == SQLITE_OK) {
         rc = block->is_coded ? view_decode_codes(store, vector, cell, bytes, block, err)
                              : view_decode_vectors(store, vector, cell, bytes, block, err);
@@ -397,15 +405,26 @@ static int view_new(const vs_store *store, int vector, const vs_head *head, cons
     return SQLITE_OK;
 }
 
-static int view_load(vs_store *store, vs_view *view, vs_err *err)
+/*
+ * Takes the cells from the cache, or loads them into it, for as long as one search may take over
+ * it: the first search of a process does not wait for the whole table, and some searches later all
+ * of it is there.
+ */
+static int view_load(vs_store *store, vs_view *view, int *out_is_complete, vs_err *err)
 {
     int rc = SQLITE_OK;
     int job = -1;
+    int64_t deadline = vs_metrics_now_ns() + VIEW_LOAD_NS;
     if (view->cell_count >= VIEW_JOB_CELLS) {
         job = vs_job_begin("vecshard", store->label, "load", view->live);
     }
     int64_t done = 0;
+    *out_is_complete = 1;
     for (size_t i = 0; i < view->cell_count && rc == SQLITE_OK; i++) {
+        if (vs_metrics_now_ns() > deadline) {
+            *out_is_complete = 0;
+            break;
+        }
         rc =
             view_share_block(store, view->vector, &view->cells[i].cell, &view->cells[i].block, err);
         done += view->cells[i].cell.live;
@@ -420,6 +439,7 @@ int vs_view_get(vs_store *store, int vector, vs_view **out, vs_err *err)
     vs_head head;
     vs_cache_key key;
     view_cells list = {NULL, 0, 0};
+    int is_complete = 1;
     *out = NULL;
     int rc = vs_store_load(store, err);
     if (rc == SQLITE_OK) {
@@ -443,14 +463,14 @@ int vs_view_get(vs_store *store, int vector, vs_view **out, vs_err *err)
     }
     sqlite3_free(list.cells);
     if (rc == SQLITE_OK) {
-        rc = view_load(store, view, err);
+        rc = view_load(store, view, &is_complete, err);
     }
     vs_store_end_reading(store);
     if (rc != SQLITE_OK) {
         vs_cached_unref(view);
         return rc;
     }
-    *out = vs_cache_put(&key, view);
+    *out = is_complete ? vs_cache_put(&key, view) : view;
     return SQLITE_OK;
 }
 

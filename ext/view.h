@@ -20,9 +20,11 @@ typedef struct vs_block {
     size_t code_dim;
     float *r, *cos4, *sin4, *inv4, *cos8, *sin8,
         *inv8; /* r is NaN where bounds do not hold: every test keeps the row */
-    uint8_t *plane_b,
-        *plane_c; /* [slots][code_dim / 2], 64-byte aligned; plane_c is NULL in a block
-                                   that was read for one search */
+    /* [slots] planes of code_dim / 2 bytes. In memory 64-byte aligned and one after the other; in a
+     * block that was read for one search plane_b lies in the bytes as they were read, and plane_c
+     * is NULL. */
+    const uint8_t *plane_b, *plane_c;
+    size_t b_stride; /* bytes from one plane B to the next */
     /* plain */
     size_t vector_bytes;
     uint8_t *vectors; /* [slots][vector_bytes], 64-byte aligned */

@@ -58,38 +58,40 @@ VSK_INLINE __m512i code_total_vnni(const code_sums_vnni *sums)
 }
 
 /*
- * One row of `steps` whole steps with a query in registers. Row by row: four rows at once read a
- * quarter slower from memory. next: of the same length, to be prefetched, or NULL.
+ * One row of `steps` whole steps, and half a step where has_tail, with a query in registers. Row by
+ * row: four rows at once read a quarter slower from memory. next: of the same length, to be
+ * prefetched, or NULL.
  */
 VSK_INLINE __m512i code_row_vnni(const __m512i *q_low_i8x64, const __m512i *q_high_i8x64, int steps,
-                                 const uint8_t *row, const uint8_t *next)
+                                 int has_tail, const uint8_t *row, const uint8_t *next)
 {
     code_sums_vnni sums = {_mm512_setzero_si512(), _mm512_setzero_si512()};
 
     VSK_UNROLL
-    for (int i = 0; i < steps; i++) {
+    for (int i = 0; i < steps + has_tail; i++) {
         if (next != NULL) {
             _mm_prefetch((const char *)next + CODE_STEP_VNNI * i, _MM_HINT_T0);
         }
-        code_step_vnni(&sums, _mm512_loadu_si512(row + CODE_STEP_VNNI * i), q_low_i8x64[i],
+        code_step_vnni(&sums, code_load_vnni(row + CODE_STEP_VNNI * i, i < steps), q_low_i8x64[i],
                        q_high_i8x64[i]);
     }
     return code_total_vnni(&sums);
 }
 
-/* One query, rows of `steps` whole steps, a constant. */
+/* One query, rows of `steps` whole steps and perhaps half a step: constants. */
 VSK_INLINE void code_dot_steps_vnni(const int8_t *q, const uint8_t *rows, size_t stride_bytes,
-                                    size_t count, int steps, int32_t *out)
+                                    size_t count, int steps, int has_tail, int32_t *out)
 {
     __m512i q_low_i8x64[CODE_STEPS_MAX_VNNI];
     __m512i q_high_i8x64[CODE_STEPS_MAX_VNNI];
+    const int8_t *q_second = q + CODE_STEP_VNNI * steps + CODE_STEP_VNNI / 2 * has_tail;
     const uint8_t *end = rows + count * stride_bytes;
     size_t j = 0;
 
     VSK_UNROLL
-    for (int i = 0; i < steps; i++) {
-        q_low_i8x64[i] = _mm512_loadu_si512(q + CODE_STEP_VNNI * i);
-        q_high_i8x64[i] = _mm512_loadu_si512(q + CODE_STEP_VNNI * (steps + i));
+    for (int i = 0; i < steps + has_tail; i++) {
+        q_low_i8x64[i] = code_load_vnni(q + CODE_STEP_VNNI * i, i < steps);
+        q_high_i8x64[i] = code_load_vnni(q_second + CODE_STEP_VNNI * i, i < steps);
     }
     for (; j + CODE_ROWS_VNNI <= count; j += CODE_ROWS_VNNI) {
         __m512i totals_i32x16[CODE_ROWS_VNNI];
@@ -97,35 +99,52 @@ VSK_INLINE void code_dot_steps_vnni(const int8_t *q, const uint8_t *rows, size_t
         for (int r = 0; r < CODE_ROWS_VNNI; r++) {
             const uint8_t *row = rows + (j + (size_t)r) * stride_bytes;
             const uint8_t *next = end - row > CODE_AHEAD_VNNI ? row + CODE_AHEAD_VNNI : row;
-            totals_i32x16[r] = code_row_vnni(q_low_i8x64, q_high_i8x64, steps, row, next);
+            totals_i32x16[r] = code_row_vnni(q_low_i8x64, q_high_i8x64, steps, has_tail, row, next);
         }
         _mm_storeu_si128((__m128i *)(void *)(out + j), code_fold4_vnni(totals_i32x16));
     }
     for (; j < count; j++) {
-        out[j] = _mm512_reduce_add_epi32(
-            code_row_vnni(q_low_i8x64, q_high_i8x64, steps, rows + j * stride_bytes, NULL));
+        out[j] = _mm512_reduce_add_epi32(code_row_vnni(q_low_i8x64, q_high_i8x64, steps, has_tail,
+                                                       rows + j * stride_bytes, NULL));
     }
+}
+
+/* One row of any length, with the query read from memory. */
+VSK_INLINE __m512i code_row_any_vnni(const int8_t *q, const uint8_t *row, size_t half, size_t ahead)
+{
+    code_sums_vnni sums = {_mm512_setzero_si512(), _mm512_setzero_si512()};
+    size_t k = 0;
+
+    for (; k + CODE_STEP_VNNI <= half; k += CODE_STEP_VNNI) {
+        _mm_prefetch((const char *)row + k + ahead, _MM_HINT_T0);
+        code_step_vnni(&sums, code_load_vnni(row + k, 1), code_load_vnni(q + k, 1),
+                       code_load_vnni(q + half + k, 1));
+    }
+    if (k < half) {
+        code_step_vnni(&sums, code_load_vnni(row + k, 0), code_load_vnni(q + k, 0),
+                       code_load_vnni(q + half + k, 0));
+    }
+    return code_total_vnni(&sums);
 }
 
 /* One query, rows of any length. */
 static void code_dot_any_vnni(const int8_t *q, const uint8_t *rows, size_t stride_bytes,
                               size_t count, size_t half, int32_t *out)
 {
-    for (size_t j = 0; j < count; j++) {
-        code_sums_vnni sums = {_mm512_setzero_si512(), _mm512_setzero_si512()};
-        const uint8_t *row = rows + j * stride_bytes;
-        size_t ahead = (count - j) * stride_bytes > CODE_AHEAD_VNNI ? CODE_AHEAD_VNNI : 0;
-        size_t k = 0;
-        for (; k + CODE_STEP_VNNI <= half; k += CODE_STEP_VNNI) {
-            _mm_prefetch((const char *)row + k + ahead, _MM_HINT_T0);
-            code_step_vnni(&sums, code_load_vnni(row + k, 1), code_load_vnni(q + k, 1),
-                           code_load_vnni(q + half + k, 1));
+    size_t j = 0;
+
+    for (; j + CODE_ROWS_VNNI <= count; j += CODE_ROWS_VNNI) {
+        __m512i totals_i32x16[CODE_ROWS_VNNI];
+        VSK_UNROLL
+        for (int r = 0; r < CODE_ROWS_VNNI; r++) {
+            size_t at = j + (size_t)r;
+            size_t ahead = (count - at) * stride_bytes > CODE_AHEAD_VNNI ? CODE_AHEAD_VNNI : 0;
+            totals_i32x16[r] = code_row_any_vnni(q, rows + at * stride_bytes, half, ahead);
         }
-        if (k < half) {
-            code_step_vnni(&sums, code_load_vnni(row + k, 0), code_load_vnni(q + k, 0),
-                           code_load_vnni(q + half + k, 0));
-        }
-        out[j] = _mm512_reduce_add_epi32(code_total_vnni(&sums));
+        _mm_storeu_si128((__m128i *)(void *)(out + j), code_fold4_vnni(totals_i32x16));
+    }
+    for (; j < count; j++) {
+        out[j] = _mm512_reduce_add_epi32(code_row_any_vnni(q, rows + j * stride_bytes, half, 0));
     }
 }
 
@@ -134,22 +153,25 @@ static void code_dot_one_vnni(const int8_t *q, const uint8_t *rows, size_t strid
 {
     switch (half) {
     case 1 * CODE_STEP_VNNI:
-        code_dot_steps_vnni(q, rows, stride_bytes, count, 1, out);
+        code_dot_steps_vnni(q, rows, stride_bytes, count, 1, 0, out);
         break;
     case 2 * CODE_STEP_VNNI:
-        code_dot_steps_vnni(q, rows, stride_bytes, count, 2, out);
+        code_dot_steps_vnni(q, rows, stride_bytes, count, 2, 0, out);
         break;
     case 3 * CODE_STEP_VNNI:
-        code_dot_steps_vnni(q, rows, stride_bytes, count, 3, out);
+        code_dot_steps_vnni(q, rows, stride_bytes, count, 3, 0, out);
         break;
     case 4 * CODE_STEP_VNNI:
-        code_dot_steps_vnni(q, rows, stride_bytes, count, 4, out);
+        code_dot_steps_vnni(q, rows, stride_bytes, count, 4, 0, out);
         break;
     case 6 * CODE_STEP_VNNI:
-        code_dot_steps_vnni(q, rows, stride_bytes, count, 6, out);
+        code_dot_steps_vnni(q, rows, stride_bytes, count, 6, 0, out);
+        break;
+    case 6 * CODE_STEP_VNNI + CODE_STEP_VNNI / 2: /* 769 .. 832 elements */
+        code_dot_steps_vnni(q, rows, stride_bytes, count, 6, 1, out);
         break;
     case 8 * CODE_STEP_VNNI:
-        code_dot_steps_vnni(q, rows, stride_bytes, count, 8, out);
+        code_dot_steps_vnni(q, rows, stride_bytes, count, 8, 0, out);
         break;
     default:
         code_dot_any_vnni(q, rows, stride_bytes, count, half, out);
