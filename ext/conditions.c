@@ -1,11 +1,15 @@
 /*
  * conditions.c - conditions on columns other than vectors, as SQL over the row table.
  *
- * Calls: store.c.
+ * Calls: store.h (the declaration), error.c.
  * Called by: rowset.c, vtab_index.c.
  * Threads: the connection's.
  */
 #include "conditions.h"
+
+#define CONDITIONS_LIST_MAX 200 /* values of a list, each with a variable of its own */
+
+static const char conditions_pointer[] = "vecshard condition";
 
 void vs_conditions_clear(vs_conditions *conditions)
 {
@@ -84,6 +88,8 @@ int vs_conditions_only_partitions(const vs_store *store, const vs_conditions *co
     return store->declaration.partition_count > 0;
 }
 
+/* ---- SQL ------------------------------------------------------------------------------------- */
+
 static const char *conditions_operator(int op)
 {
     switch (op) {
@@ -114,91 +120,227 @@ static const char *conditions_operator(int op)
     }
 }
 
-/* A statement has 32,766 variables by default, and fewer where the host says so. */
+/* Longer lists are given as one pointer: a statement has a limited number of variables, and many
+ * take long to prepare. */
 static int conditions_list_max(const vs_store *store)
 {
-    return sqlite3_limit(store->db, SQLITE_LIMIT_VARIABLE_NUMBER, -1) / 2;
+    int limit = sqlite3_limit(store->db, SQLITE_LIMIT_VARIABLE_NUMBER, -1) / VS_CONDITIONS_MAX / 2;
+    return limit < CONDITIONS_LIST_MAX ? limit : CONDITIONS_LIST_MAX;
+}
+
+static int conditions_is_long(const vs_store *store, const vs_condition *condition)
+{
+    return condition->value_count > conditions_list_max(store);
+}
+
+typedef enum conditions_affinity {
+    CONDITIONS_NUMBER, /* INTEGER, REAL, NUMERIC */
+    CONDITIONS_TEXT,
+    CONDITIONS_NONE
+} conditions_affinity;
+
+/* Does a name of n bytes contain the word? */
+static int conditions_contains(const char *name, size_t n, const char *word)
+{
+    size_t length = strlen(word);
+    for (size_t i = 0; i + length <= n; i++) {
+        if (sqlite3_strnicmp(name + i, word, (int)length) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Affinity of a stored column, by SQLite's rules for names of types. A COLLATE clause is no part of
+ * the name. */
+static conditions_affinity conditions_column_affinity(const vs_store *store, int column)
+{
+    size_t n = 0;
+    if (column < 0 || store->declaration.columns[column].kind == VS_COLUMN_ROWID) {
+        return CONDITIONS_NUMBER;
+    }
+    const char *type = store->declaration.columns[column].type_sql;
+    while (type[n] != '\0' && sqlite3_strnicmp(type + n, "COLLATE", 7) != 0) {
+        n++;
+    }
+    if (conditions_contains(type, n, "INT")) {
+        return CONDITIONS_NUMBER;
+    }
+    if (conditions_contains(type, n, "CHAR") || conditions_contains(type, n, "CLOB") ||
+        conditions_contains(type, n, "TEXT")) {
+        return CONDITIONS_TEXT;
+    }
+    return n == 0 || conditions_contains(type, n, "BLOB") ? CONDITIONS_NONE : CONDITIONS_NUMBER;
+}
+
+/* Affinities that the values may have had and that would have changed the column's side. */
+static void conditions_other_affinities(const vs_store *store, const vs_condition *condition,
+                                        int *out_number, int *out_text)
+{
+    conditions_affinity affinity = conditions_column_affinity(store, condition->column);
+    *out_number = *out_text = 0;
+    if (affinity == CONDITIONS_NUMBER || condition->op == SQLITE_INDEX_CONSTRAINT_LIKE ||
+        condition->op == SQLITE_INDEX_CONSTRAINT_GLOB) {
+        return;
+    }
+    for (int i = 0; i < condition->value_count; i++) {
+        int type = sqlite3_value_type(condition->values[i]);
+        *out_number |= type == SQLITE_INTEGER || type == SQLITE_FLOAT;
+        *out_text |= type == SQLITE_TEXT && affinity == CONDITIONS_NONE;
+    }
+}
+
+/* The column's side of a comparison, seen as `type` (NULL: as it is). */
+static void conditions_append_column(sqlite3_str *sql, const vs_store *store,
+                                     const vs_condition *condition, const char *type)
+{
+    int is_rowid = condition->column < 0 ||
+                   store->declaration.columns[condition->column].kind == VS_COLUMN_ROWID;
+    sqlite3_str_appendall(sql, type != NULL ? "CAST(" : "");
+    if (is_rowid) {
+        sqlite3_str_appendall(sql, "id");
+    } else {
+        sqlite3_str_appendf(sql, "c%d", condition->column);
+    }
+    if (type != NULL) {
+        sqlite3_str_appendf(sql, " AS %s)", type);
+    }
+    if (condition->collation[0] != '\0') {
+        sqlite3_str_appendf(sql, " COLLATE \"%w\"", condition->collation);
+    }
+}
+
+/* One comparison; its parameters count from `first`. type: the affinity that the values may have
+ * had, or NULL. */
+static void conditions_append_one(sqlite3_str *sql, const vs_store *store,
+                                  const vs_condition *condition, int first, const char *type)
+{
+    conditions_append_column(sql, store, condition, condition->is_in ? type : NULL);
+    if (!condition->is_in) {
+        sqlite3_str_appendf(sql, " %s", conditions_operator(condition->op));
+        if (condition->value_count > 0) {
+            sqlite3_str_appendf(sql, type == NULL ? " ?%d" : " CAST(?%d AS %s)", first, type);
+        }
+    } else if (conditions_is_long(store, condition)) {
+        sqlite3_str_appendf(sql,
+                            " IN (WITH RECURSIVE l(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM l "
+                            "WHERE i + 1 < ?%d) SELECT vecshard_list(?%d, i) FROM l)",
+                            first, first + 1);
+    } else {
+        sqlite3_str_appendall(sql, " IN (");
+        for (int i = 0; i < condition->value_count; i++) {
+            sqlite3_str_appendf(sql, i == 0 ? "?%d" : ",?%d", first + i);
+        }
+        sqlite3_str_appendall(sql, ")");
+    }
 }
 
 /* The text of one condition; its parameters count from *n on. */
 static void conditions_append(sqlite3_str *sql, const vs_store *store,
                               const vs_condition *condition, int *n)
 {
-    const vs_column_spec *column =
-        condition->column < 0 ? NULL : &store->declaration.columns[condition->column];
-    if (column == NULL || column->kind == VS_COLUMN_ROWID) {
-        sqlite3_str_appendall(sql, "id");
-    } else {
-        sqlite3_str_appendf(sql, "c%d", condition->column);
+    int as_number = 0, as_text = 0;
+    conditions_other_affinities(store, condition, &as_number, &as_text);
+    sqlite3_str_appendall(sql, "(");
+    conditions_append_one(sql, store, condition, *n, NULL);
+    if (as_number) {
+        sqlite3_str_appendall(sql, " OR ");
+        conditions_append_one(sql, store, condition, *n, "NUMERIC");
     }
-    if (condition->collation[0] != '\0') {
-        sqlite3_str_appendf(sql, " COLLATE \"%w\"", condition->collation);
+    if (as_text) {
+        sqlite3_str_appendall(sql, " OR ");
+        conditions_append_one(sql, store, condition, *n, "TEXT");
     }
-    if (condition->is_in) {
-        sqlite3_str_appendall(sql, " IN (");
-        for (int i = 0; i < condition->value_count; i++) {
-            sqlite3_str_appendf(sql, i == 0 ? "?%d" : ",?%d", (*n)++);
+    if (condition->or_blob) {
+        sqlite3_str_appendf(sql, " OR typeof(c%d) = 'blob'", condition->column);
+    }
+    sqlite3_str_appendall(sql, ")");
+    *n += conditions_is_long(store, condition) ? 2 : condition->value_count;
+}
+
+char *vs_conditions_sql(const vs_store *store, const vs_conditions *conditions, int of_parts,
+                        const char *columns, const char *tail)
+{
+    int n = 1;
+    const char *before = " WHERE ";
+    sqlite3_str *sql = sqlite3_str_new(store->db);
+    sqlite3_str_appendf(sql, "SELECT %s FROM \"%w\".\"%w_%s\"", columns, store->schema,
+                        store->table, of_parts ? "parts" : "rows");
+    for (int i = 0; i < conditions->count; i++) {
+        if (!of_parts || conditions_is_partition(store, &conditions->items[i])) {
+            sqlite3_str_appendall(sql, before);
+            conditions_append(sql, store, &conditions->items[i], &n);
+            before = " AND ";
         }
-        sqlite3_str_appendall(sql, ")");
-        return;
     }
-    sqlite3_str_appendf(sql, " %s", conditions_operator(condition->op));
-    if (condition->value_count > 0) {
-        sqlite3_str_appendf(sql, " ?%d", (*n)++);
+    sqlite3_str_appendf(sql, " %s", tail);
+    return sqlite3_str_finish(sql);
+}
+
+int vs_conditions_bind(const vs_store *store, const vs_conditions *conditions, int of_parts,
+                       sqlite3_stmt *stmt)
+{
+    int n = 1;
+    int rc = SQLITE_OK;
+    for (int i = 0; i < conditions->count && rc == SQLITE_OK; i++) {
+        const vs_condition *condition = &conditions->items[i];
+        if (of_parts && !conditions_is_partition(store, condition)) {
+            continue;
+        }
+        if (conditions_is_long(store, condition)) {
+            (void)sqlite3_bind_int(stmt, n, condition->value_count);
+            rc = sqlite3_bind_pointer(stmt, n + 1, (void *)(uintptr_t)condition, conditions_pointer,
+                                      NULL);
+            n += 2;
+            continue;
+        }
+        for (int j = 0; j < condition->value_count && rc == SQLITE_OK; j++) {
+            rc = sqlite3_bind_value(stmt, n++, condition->values[j]);
+        }
     }
+    return rc;
 }
 
 int vs_conditions_select(vs_store *store, const vs_conditions *conditions, int of_parts,
                          const char *columns, const char *tail, sqlite3_stmt **out, vs_err *err)
 {
-    int n = 1;
-    int is_first = 1;
-    int rc = SQLITE_OK;
+    char *sql = vs_conditions_sql(store, conditions, of_parts, columns, tail);
     *out = NULL;
-    sqlite3_str *sql = sqlite3_str_new(store->db);
-    sqlite3_str_appendf(sql, "SELECT %s FROM \"%w\".\"%w_%s\"", columns, store->schema,
-                        store->table, of_parts ? "parts" : "rows");
-    for (int i = 0; i < conditions->count; i++) {
-        const vs_condition *condition = &conditions->items[i];
-        if (of_parts && !conditions_is_partition(store, condition)) {
-            continue;
-        }
-        if (condition->value_count > conditions_list_max(store)) {
-            rc = vs_error(
-                err, SQLITE_ERROR,
-                "%s: a list of %d values is too long for IN; put them into a table and join "
-                "it",
-                store->label, condition->value_count);
-        }
-        sqlite3_str_appendall(sql, is_first ? " WHERE " : " AND ");
-        is_first = 0;
-        conditions_append(sql, store, condition, &n);
-    }
-    sqlite3_str_appendf(sql, " %s", tail);
-    char *text = sqlite3_str_finish(sql);
-    if (text == NULL) {
+    if (sql == NULL) {
         return SQLITE_NOMEM;
     }
+    int rc = sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_NO_VTAB, out, NULL);
+    sqlite3_free(sql);
     if (rc == SQLITE_OK) {
-        rc = sqlite3_prepare_v3(store->db, text, -1, SQLITE_PREPARE_NO_VTAB, out, NULL);
-        rc = rc == SQLITE_OK ? rc : vs_error_db(err, rc, store->db, store->label);
-    }
-    sqlite3_free(text);
-    n = 1;
-    for (int i = 0; i < conditions->count && rc == SQLITE_OK; i++) {
-        const vs_condition *condition = &conditions->items[i];
-        for (int j = 0; j < condition->value_count && rc == SQLITE_OK &&
-                        !(of_parts && !conditions_is_partition(store, condition));
-             j++) {
-            rc = sqlite3_bind_value(*out, n++, condition->values[j]);
-        }
+        rc = vs_conditions_bind(store, conditions, of_parts, *out);
     }
     if (rc != SQLITE_OK) {
+        vs_error_db(err, rc, store->db, store->label);
         sqlite3_finalize(*out);
         *out = NULL;
     }
     return rc;
 }
+
+/* ---- long lists ------------------------------------------------------------------------------ */
+
+static void conditions_list(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    const vs_condition *condition = sqlite3_value_pointer(argv[0], conditions_pointer);
+    sqlite3_int64 i = sqlite3_value_int64(argv[1]);
+    (void)argc;
+    if (condition != NULL && i >= 0 && i < condition->value_count) {
+        sqlite3_result_value(ctx, condition->values[i]);
+    }
+}
+
+int vs_conditions_register(vs_conn *conn)
+{
+    return sqlite3_create_function_v2(conn->db, "vecshard_list", 2, SQLITE_UTF8 | SQLITE_INNOCUOUS,
+                                      NULL, conditions_list, NULL, NULL, NULL);
+}
+
+/* ---- fingerprints ---------------------------------------------------------------------------- */
 
 /* Appends bytes with their number before them, so that two lists are equal only when their parts
  * are. */
@@ -233,7 +375,7 @@ void *vs_conditions_fingerprint(const vs_conditions *conditions, size_t *out_byt
     for (int i = 0; i < conditions->count; i++) {
         const vs_condition *condition = &conditions->items[i];
         const int numbers[] = {condition->column, condition->op, condition->is_in,
-                               condition->value_count};
+                               condition->or_blob, condition->value_count};
         conditions_put(out, numbers, sizeof numbers);
         conditions_put(out, condition->collation, strlen(condition->collation));
         for (int j = 0; j < condition->value_count; j++) {

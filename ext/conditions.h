@@ -16,6 +16,7 @@ typedef struct vs_condition {
     int op; /* SQLITE_INDEX_CONSTRAINT_EQ, GT, LE, LT, GE, NE, IS, ISNOT, ISNULL, ISNOTNULL, LIKE,
                GLOB */
     char collation[32];     /* of the comparison; "" : the column's own */
+    int or_blob;            /* true for BLOBs, too: see vs_index_plan */
     sqlite3_value **values; /* owned copies (sqlite3_value_dup): one, or those of IN (...) */
     int value_count;        /* 0 for ISNULL and ISNOTNULL */
     int is_in;              /* column IN (values); an empty list matches nothing */
@@ -38,12 +39,28 @@ int vs_conditions_only_partitions(const vs_store *store, const vs_conditions *co
 
 /*
  * Prepares  SELECT <columns> FROM <t_rows, or t_parts with only the conditions on partition keys
- * when of_parts> WHERE <conditions> <tail>  and binds the values. Lists longer than the
- * connection's limit of variables are bound in the form of several ORed... the statement is always
- * one. The caller finalizes *out.
+ * when of_parts> WHERE <conditions> <tail>  and binds the values: vs_conditions_sql and
+ * vs_conditions_bind. The caller finalizes *out before it clears the conditions.
+ *
+ * Values of xFilter have lost the affinity of the expression that they came from, which may be
+ * another table's column. Where it could make the comparison true that is false without it, both
+ * count: a row too many is no harm, for SQLite checks the condition again.
  */
 int vs_conditions_select(vs_store *store, const vs_conditions *conditions, int of_parts,
                          const char *columns, const char *tail, sqlite3_stmt **out, vs_err *err);
+
+/* Its text: equal for conditions that differ in values alone. sqlite3_malloc'ed; NULL without
+ * memory. */
+char *vs_conditions_sql(const vs_store *store, const vs_conditions *conditions, int of_parts,
+                        const char *columns, const char *tail);
+/* Binds the values to a statement of that text, which is reset. It borrows from the conditions
+ * until it is bound anew or finalized. */
+int vs_conditions_bind(const vs_store *store, const vs_conditions *conditions, int of_parts,
+                       sqlite3_stmt *stmt);
+
+/* Registers vecshard_list(pointer, number): a value of a long list, for the statements above. Of
+ * anything but their own pointers it makes NULL. */
+int vs_conditions_register(vs_conn *conn);
 
 /* Hash of the conditions with their values (64 bits) for cache keys, and equality text: bytes that
  * are equal just when the conditions are. sqlite3_malloc'ed; NULL without memory. */

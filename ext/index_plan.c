@@ -1,11 +1,19 @@
 /*
  * index_plan.c - how a statement reads a vecshard table.
  *
- * A search needs a query: `column MATCH ?`, or the hidden column query. Every condition on other
- * columns that SQLite hands over is evaluated before the k nearest are chosen, with one exception:
- * rowid = x beside k, which usually comes from a join that asks which rows are among the k. A
- * condition that is not taken stays with SQLite, which checks the rows it gets; without k they come
- * as a stream, so nothing is missing.
+ * A search needs a query: `column MATCH ?`, or the hidden column query. Conditions on other columns
+ * that SQLite hands over are evaluated before the k nearest are chosen. Those that are not taken
+ * stay with SQLite, which checks the rows it gets: without k they come as a stream, so nothing is
+ * missing; with k, fewer than k may be left. Not taken beside k are:
+ *
+ *   rowid = x           unless x is a literal: it usually comes from a join, which asks which rows
+ *                       of the other table are among the k nearest
+ *   (a, b) IN (...)     SQLite hands it over as equalities, and searches once per value: each search
+ *                       would give k rows. It also offers the plan without them, which is made
+ *                       cheaper (INDEX_PLAN_EQUAL_US)
+ *
+ * A list, or a lower bound of the distance, that follows from a table which the plan under
+ * consideration reads later, excludes that plan beside k.
  *
  * Calls: args.c, nearest.c (cost).
  * Called by: vtab_index.c.
@@ -19,9 +27,16 @@
 #include "distance.h"
 #include "nearest.h"
 
-#define PLAN_ROWS 100000.0 /* of a table: counting is not for planning */
-#define PLAN_STREAM_ROWS 64.0
-#define PLAN_SCAN_US 0.5 /* per row */
+/* Costs are in microseconds. */
+#define INDEX_PLAN_ROWS 100000.0    /* of a table: counting is not for planning */
+#define INDEX_PLAN_STREAM_ROWS 64.0 /* that a statement takes of a stream */
+#define INDEX_PLAN_START_US 100.0   /* of a search */
+#define INDEX_PLAN_WALK_US 0.05     /* a row that a scan passes over ... */
+#define INDEX_PLAN_ROW_US 0.45      /* ... and gives */
+#define INDEX_PLAN_EQUAL_US 1.0     /* an equality that may be one of many */
+#define INDEX_PLAN_OMIT_MAX 16      /* SQLite can leave out the check of the first constraints */
+#define INDEX_PLAN_IN_MAX 32        /* sqlite3_vtab_in knows the first constraints only */
+#define INDEX_PLAN_DISTANCES_MAX 16 /* bounds of the distance that are taken */
 
 static const struct {
     char code;
@@ -69,8 +84,10 @@ typedef struct index_plan {
     int query, vector;
     int k, options;
     int argc;
-    int is_point; /* rowid = or key = */
-    double share; /* of the rows that conditions leave, a guess */
+    int conditions, distances; /* taken so far */
+    int equalities;            /* of the conditions: = something that is no literal */
+    int is_rowid, is_key;      /* rowid =, key = */
+    double share;              /* of the rows that conditions leave, a guess */
     sqlite3_str *words, *codes;
 } index_plan;
 
@@ -83,8 +100,9 @@ static void index_plan_claim(index_plan *plan, int constraint, int omit, const c
 {
     va_list args;
     plan->info->aConstraintUsage[constraint].argvIndex = ++plan->argc;
-    plan->info->aConstraintUsage[constraint].omit = (unsigned char)(omit && constraint < 16);
-    sqlite3_str_appendall(plan->codes, plan->argc == 1 ? "" : " ");
+    plan->info->aConstraintUsage[constraint].omit =
+        (unsigned char)(omit && constraint < INDEX_PLAN_OMIT_MAX);
+    sqlite3_str_appendall(plan->codes, " ");
     va_start(args, format);
     sqlite3_str_vappendf(plan->codes, format, args);
     va_end(args);
@@ -119,7 +137,7 @@ static int index_plan_find_query(index_plan *plan, vs_err *err)
                             plan->store->label);
         }
     }
-    for (int i = 0; plan->query >= 0 && i < plan->info->nConstraint; i++) {
+    for (int i = 0; i < plan->info->nConstraint; i++) {
         int column = plan->info->aConstraint[i].iColumn;
         int is_k = column == index_plan_hidden(plan, VS_HIDDEN_K);
         int is_options = column == index_plan_hidden(plan, VS_HIDDEN_OPTIONS);
@@ -138,62 +156,143 @@ static const char *index_plan_column_name(const index_plan *plan, int column)
     return column < 0 ? "rowid" : plan->store->declaration.columns[column].name;
 }
 
-/* Takes a condition on a stored column, where SQLite over the row table would say the same. */
-static void index_plan_take_condition(index_plan *plan, int constraint, int *conditions)
+/* Is the other side a literal of the statement? */
+static int index_plan_is_literal(const index_plan *plan, int constraint)
+{
+    sqlite3_value *literal = NULL;
+    return sqlite3_vtab_rhs_value(plan->info, constraint, &literal) == SQLITE_OK && literal != NULL;
+}
+
+/* May the equality be one of many that SQLite searches one by one? Of a list beyond the first
+ * constraints it does not tell. */
+static int index_plan_is_unknown(const index_plan *plan, int constraint)
+{
+    return constraint >= INDEX_PLAN_IN_MAX && !index_plan_is_literal(plan, constraint);
+}
+
+static int index_plan_is_list(const index_plan *plan, int constraint)
+{
+    return plan->info->aConstraint[constraint].op == SQLITE_INDEX_CONSTRAINT_EQ &&
+           constraint < INDEX_PLAN_IN_MAX && sqlite3_vtab_in(plan->info, constraint, -1);
+}
+
+/*
+ * From `c LIKE 'ab%'` SQLite derives c >= 'AB' and c < 'ac', which are not true for a BLOB whose
+ * bytes are like the pattern.
+ */
+static int index_plan_is_derived(const index_plan *plan, int constraint)
+{
+    const struct sqlite3_index_constraint *items = plan->info->aConstraint;
+    if (items[constraint].op != SQLITE_INDEX_CONSTRAINT_GE &&
+        items[constraint].op != SQLITE_INDEX_CONSTRAINT_LT) {
+        return 0;
+    }
+    for (int i = 0; i < plan->info->nConstraint; i++) {
+        if (items[i].iColumn == items[constraint].iColumn &&
+            (items[i].op == SQLITE_INDEX_CONSTRAINT_LIKE ||
+             items[i].op == SQLITE_INDEX_CONSTRAINT_GLOB)) {
+            return index_plan_is_literal(plan, constraint);
+        }
+    }
+    return 0;
+}
+
+/* Is it a condition that the row table can answer, in some plan? */
+static int index_plan_is_condition(const index_plan *plan, int constraint)
 {
     const struct sqlite3_index_constraint *item = &plan->info->aConstraint[constraint];
     const vs_declaration *declaration = &plan->store->declaration;
+    return index_plan_op(item->op) >= 0 && item->iColumn < declaration->column_count &&
+           (item->iColumn < 0 || declaration->columns[item->iColumn].kind != VS_COLUMN_VECTOR);
+}
+
+/* Takes a condition on a stored column, where SQLite over the row table would say the same. */
+static void index_plan_take_condition(index_plan *plan, int constraint)
+{
+    const struct sqlite3_index_constraint *item = &plan->info->aConstraint[constraint];
+    const vs_column_spec *columns = plan->store->declaration.columns;
     int column = item->iColumn;
+    if (!item->usable || !index_plan_is_condition(plan, constraint) ||
+        plan->conditions == VS_CONDITIONS_MAX) {
+        return;
+    }
     int op = index_plan_op(item->op);
-    sqlite3_value *literal = NULL;
-    if (!item->usable || op < 0 || column >= declaration->column_count ||
-        *conditions == VS_CONDITIONS_MAX ||
-        (column >= 0 && declaration->columns[column].kind == VS_COLUMN_VECTOR)) {
-        return;
-    }
-    int is_rowid = column < 0 || declaration->columns[column].kind == VS_COLUMN_ROWID;
-    char collation = index_plan_collation(sqlite3_vtab_collation(plan->info, constraint));
+    int is_rowid = column < 0 || columns[column].kind == VS_COLUMN_ROWID;
     int is_equal = item->op == SQLITE_INDEX_CONSTRAINT_EQ;
-    int is_in = is_equal && sqlite3_vtab_in(plan->info, constraint, -1);
-    if (collation == '\0' ||
-        (is_rowid && is_equal && !is_in && plan->k >= 0 &&
-         sqlite3_vtab_rhs_value(plan->info, constraint, &literal) != SQLITE_OK)) {
+    int is_list = index_plan_is_list(plan, constraint);
+    int is_one = is_equal && !is_list;
+    int is_literal = is_one && index_plan_is_literal(plan, constraint);
+    char collation = index_plan_collation(sqlite3_vtab_collation(plan->info, constraint));
+    if (collation == '\0' || (plan->k >= 0 && is_one && !is_literal &&
+                              (is_rowid || index_plan_is_unknown(plan, constraint)))) {
         return;
     }
-    if (is_in) {
+    if (is_list) {
         (void)sqlite3_vtab_in(plan->info, constraint, 1);
     }
-    sqlite3_str_appendf(plan->words, "%s%s %s", *conditions == 0 ? ", where " : " and ",
+    sqlite3_str_appendf(plan->words, "%s%s %s", plan->conditions == 0 ? ", where " : " and ",
                         index_plan_column_name(plan, column),
-                        is_in ? "IN" : index_plan_ops[op].words);
-    index_plan_claim(plan, constraint, 0, "c%d%c%c%s", is_rowid ? VS_CONDITION_ROWID : column,
-                     index_plan_ops[op].code, collation, is_in ? "i" : "");
-    *conditions += 1;
-    int is_key = is_rowid || (column >= 0 && declaration->columns[column].kind == VS_COLUMN_KEY);
-    plan->is_point |= is_key && is_equal && !is_in;
+                        is_list ? "IN" : index_plan_ops[op].words);
+    index_plan_claim(plan, constraint, 0, "c%d%c%c%s%s", is_rowid ? VS_CONDITION_ROWID : column,
+                     index_plan_ops[op].code, collation, is_list ? "i" : "",
+                     !is_rowid && index_plan_is_derived(plan, constraint) ? "B" : "");
+    int is_key = is_rowid || columns[column].kind == VS_COLUMN_KEY;
+    plan->conditions++;
+    plan->equalities += is_one && !is_literal;
+    plan->is_rowid |= is_rowid && is_one;
+    plan->is_key |= is_key && is_one;
     plan->share *= is_key && is_equal ? 1e-5 : is_equal ? 0.1 : 0.5;
+}
+
+static int index_plan_is_distance(const index_plan *plan, int constraint)
+{
+    unsigned char op = plan->info->aConstraint[constraint].op;
+    return plan->info->aConstraint[constraint].iColumn ==
+               index_plan_hidden(plan, VS_HIDDEN_DISTANCE) &&
+           (op == SQLITE_INDEX_CONSTRAINT_EQ || op == SQLITE_INDEX_CONSTRAINT_LT ||
+            op == SQLITE_INDEX_CONSTRAINT_LE || op == SQLITE_INDEX_CONSTRAINT_GT ||
+            op == SQLITE_INDEX_CONSTRAINT_GE);
 }
 
 static void index_plan_take_distance(index_plan *plan, int constraint)
 {
     const struct sqlite3_index_constraint *item = &plan->info->aConstraint[constraint];
-    int op = index_plan_op(item->op);
-    if (item->usable && op >= 0 && item->iColumn == index_plan_hidden(plan, VS_HIDDEN_DISTANCE) &&
-        (item->op == SQLITE_INDEX_CONSTRAINT_EQ || item->op == SQLITE_INDEX_CONSTRAINT_LT ||
-         item->op == SQLITE_INDEX_CONSTRAINT_LE || item->op == SQLITE_INDEX_CONSTRAINT_GT ||
-         item->op == SQLITE_INDEX_CONSTRAINT_GE)) {
-        sqlite3_str_appendf(plan->words, ", distance %s", index_plan_ops[op].words);
-        index_plan_claim(plan, constraint, 0, "d%c", index_plan_ops[op].code);
-        plan->share *= 0.5;
+    if (!item->usable || plan->distances == INDEX_PLAN_DISTANCES_MAX ||
+        !index_plan_is_distance(plan, constraint) ||
+        (item->op == SQLITE_INDEX_CONSTRAINT_EQ && plan->k >= 0 &&
+         (constraint >= INDEX_PLAN_IN_MAX || index_plan_is_list(plan, constraint)))) {
+        return;
     }
+    int op = index_plan_op(item->op);
+    sqlite3_str_appendf(plan->words, ", distance %s", index_plan_ops[op].words);
+    index_plan_claim(plan, constraint, 0, "d%c", index_plan_ops[op].code);
+    plan->distances++;
+    plan->equalities +=
+        item->op == SQLITE_INDEX_CONSTRAINT_EQ && !index_plan_is_literal(plan, constraint);
+    plan->share *= 0.5;
+}
+
+/* Is there a list, or a lower bound, that must come before the k nearest are chosen, and does not
+ * in the plan under consideration? */
+static int index_plan_is_too_early(const index_plan *plan)
+{
+    for (int i = 0; plan->k >= 0 && i < plan->info->nConstraint; i++) {
+        unsigned char op = plan->info->aConstraint[i].op;
+        int is_lower = op == SQLITE_INDEX_CONSTRAINT_GT || op == SQLITE_INDEX_CONSTRAINT_GE;
+        if (!plan->info->aConstraint[i].usable &&
+            ((index_plan_is_condition(plan, i) && index_plan_is_list(plan, i)) ||
+             (index_plan_is_distance(plan, i) && is_lower))) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 static void index_plan_search(index_plan *plan)
 {
     sqlite3_index_info *info = plan->info;
     const vs_vector_spec *spec = &plan->store->declaration.vectors[plan->vector];
-    int conditions = 0;
-    double k = plan->k < 0 ? PLAN_STREAM_ROWS : (double)vs_args_literal_k(info, plan->k, 10);
+    double k = plan->k < 0 ? INDEX_PLAN_STREAM_ROWS : (double)vs_args_literal_k(info, plan->k, 10);
     sqlite3_str_appendf(plan->words, "%s.%s exact %s via %s", plan->store->label,
                         plan->store->declaration.columns[spec->column].name,
                         vs_metric_name(spec->metric),
@@ -206,23 +305,22 @@ static void index_plan_search(index_plan *plan)
         index_plan_claim(plan, plan->options, 1, "o");
     }
     for (int i = 0; i < info->nConstraint; i++) {
-        if (info->aConstraint[i].op == SQLITE_INDEX_CONSTRAINT_LIMIT ||
-            info->aConstraint[i].op == SQLITE_INDEX_CONSTRAINT_OFFSET) {
+        unsigned char op = info->aConstraint[i].op;
+        if (op == SQLITE_INDEX_CONSTRAINT_LIMIT || op == SQLITE_INDEX_CONSTRAINT_OFFSET) {
             if (info->aConstraint[i].usable && plan->k < 0) {
-                index_plan_claim(plan, i, 0, "%c",
-                                 info->aConstraint[i].op == SQLITE_INDEX_CONSTRAINT_LIMIT ? 'L'
-                                                                                          : 'O');
+                index_plan_claim(plan, i, 0, op == SQLITE_INDEX_CONSTRAINT_LIMIT ? "L" : "O");
             }
         } else if (i != plan->query && i != plan->k && i != plan->options) {
             index_plan_take_distance(plan, i);
-            index_plan_take_condition(plan, i, &conditions);
+            index_plan_take_condition(plan, i);
         }
     }
     sqlite3_str_appendall(plan->words, plan->k < 0 ? ", stream" : ", k");
     info->idxNum = VS_INDEX_SEARCH;
-    double rows = PLAN_ROWS * plan->share;
+    double rows = INDEX_PLAN_ROWS * plan->share;
     info->estimatedRows = (sqlite3_int64)(k < rows ? k : rows < 1.0 ? 1.0 : rows);
-    info->estimatedCost = 100.0 + vs_nearest_cost(spec, PLAN_ROWS, k);
+    info->estimatedCost = INDEX_PLAN_START_US + vs_nearest_cost(spec, INDEX_PLAN_ROWS, k) +
+                          INDEX_PLAN_EQUAL_US * plan->equalities;
     info->orderByConsumed =
         info->nOrderBy == 1 && !info->aOrderBy[0].desc &&
         info->aOrderBy[0].iColumn == index_plan_hidden(plan, VS_HIDDEN_DISTANCE);
@@ -231,10 +329,9 @@ static void index_plan_search(index_plan *plan)
 static void index_plan_scan(index_plan *plan)
 {
     sqlite3_index_info *info = plan->info;
-    int conditions = 0;
     sqlite3_str_appendf(plan->words, "%s rows", plan->store->label);
     for (int i = 0; i < info->nConstraint; i++) {
-        index_plan_take_condition(plan, i, &conditions);
+        index_plan_take_condition(plan, i);
     }
     info->idxNum = VS_INDEX_SCAN;
     if (info->nOrderBy == 1 &&
@@ -244,12 +341,32 @@ static void index_plan_scan(index_plan *plan)
         info->orderByConsumed = 1;
         info->idxNum = info->aOrderBy[0].desc ? VS_INDEX_SCAN_DOWN : VS_INDEX_SCAN;
     }
-    double rows = PLAN_ROWS * plan->share;
-    info->estimatedRows = plan->is_point || rows < 1.0 ? 1 : (sqlite3_int64)rows;
-    info->estimatedCost = plan->is_point ? 5.0 : 10.0 + PLAN_SCAN_US * (rows < 10.0 ? 10.0 : rows);
-    if (plan->is_point) {
+    double rows = INDEX_PLAN_ROWS * plan->share;
+    double walked = plan->share <= 1e-5 ? 1.0 : INDEX_PLAN_ROWS;
+    rows = rows < 1.0 ? 1.0 : rows;
+    info->estimatedRows = (sqlite3_int64)rows;
+    info->estimatedCost =
+        plan->is_key ? 5.0 : 10.0 + INDEX_PLAN_WALK_US * walked + INDEX_PLAN_ROW_US * rows;
+    if (plan->is_rowid) { /* a key may equal more than one value of another type or collation */
         info->idxFlags |= SQLITE_INDEX_SCAN_UNIQUE;
     }
+}
+
+/* The words, then the codes in braces. */
+static char *index_plan_text(index_plan *plan)
+{
+    int columns = plan->store->declaration.column_count;
+    uint64_t used = plan->info->colUsed & (((uint64_t)1 << columns) - 1);
+    char *codes = sqlite3_str_finish(plan->codes);
+    sqlite3_str_appendf(plan->words, " {u%llx%s}", (unsigned long long)used,
+                        codes == NULL ? "" : codes);
+    char *words = sqlite3_str_finish(plan->words);
+    if (codes == NULL && plan->argc > 0) { /* no memory */
+        sqlite3_free(words);
+        words = NULL;
+    }
+    sqlite3_free(codes);
+    return words;
 }
 
 int vs_index_plan_best(vs_store *store, sqlite3_index_info *info, vs_err *err)
@@ -263,6 +380,19 @@ int vs_index_plan_best(vs_store *store, sqlite3_index_info *info, vs_err *err)
     if (rc != SQLITE_OK) {
         return rc;
     }
+    if (plan.query < 0 && (plan.k >= 0 || plan.options >= 0)) {
+        vs_args_plan_incomplete(info);
+        return SQLITE_OK;
+    }
+    if (plan.query >= INDEX_PLAN_OMIT_MAX || plan.k >= INDEX_PLAN_OMIT_MAX ||
+        plan.options >= INDEX_PLAN_OMIT_MAX) {
+        return vs_error(err, SQLITE_ERROR,
+                        "%s: the query, k and options must be among the first %d conditions",
+                        store->label, INDEX_PLAN_OMIT_MAX);
+    }
+    if (plan.query >= 0 && index_plan_is_too_early(&plan)) {
+        return SQLITE_CONSTRAINT;
+    }
     plan.words = sqlite3_str_new(store->db);
     plan.codes = sqlite3_str_new(store->db);
     if (plan.query >= 0) {
@@ -270,20 +400,9 @@ int vs_index_plan_best(vs_store *store, sqlite3_index_info *info, vs_err *err)
     } else {
         index_plan_scan(&plan);
     }
-    char *codes = sqlite3_str_finish(plan.codes);
-    sqlite3_str_appendf(plan.words, " {%s}", codes == NULL ? "" : codes);
-    sqlite3_free(codes);
-    info->idxStr = sqlite3_str_finish(plan.words);
+    info->idxStr = index_plan_text(&plan);
     info->needToFreeIdxStr = 1;
-    if (info->idxStr == NULL || (codes == NULL && plan.argc > 0)) {
-        return SQLITE_NOMEM;
-    }
-    if (plan.query >= 16 || plan.k >= 16 || plan.options >= 16) {
-        return vs_error(err, SQLITE_ERROR,
-                        "%s: the query, k and options must be among the first 16 conditions",
-                        store->label);
-    }
-    return SQLITE_OK;
+    return info->idxStr == NULL ? SQLITE_NOMEM : SQLITE_OK;
 }
 
 /* ---- reading back ---------------------------------------------------------------------------- */
@@ -324,31 +443,33 @@ static const char *index_plan_read_arg(const char *at, vs_index_arg *out)
         }
         sqlite3_snprintf((int)sizeof out->collation, out->collation, "%s", name);
         at++;
-        if (*at == 'i') {
-            out->is_in = 1;
-            at++;
-        }
+        out->is_in = *at == 'i';
+        at += out->is_in;
+        out->or_blob = *at == 'B';
+        at += out->or_blob;
     }
     return at;
 }
 
-int vs_index_plan_parse(const char *words, vs_index_arg out[VS_INDEX_ARGS_MAX], int *out_count)
+int vs_index_plan_parse(const char *words, uint64_t *out_used, vs_index_arg out[VS_INDEX_ARGS_MAX],
+                        int *out_count)
 {
     const char *at = words == NULL ? NULL : strrchr(words, '{');
+    char *end = NULL;
     *out_count = 0;
-    if (at == NULL) {
+    if (at == NULL || at[1] != 'u') {
         return SQLITE_INTERNAL;
     }
-    at++;
+    *out_used = strtoull(at + 2, &end, 16);
+    at = end;
     while (*at != '}') {
-        if (*at == '\0' || *out_count == VS_INDEX_ARGS_MAX) {
+        if (at[0] != ' ' || at[1] == '\0' || *out_count == VS_INDEX_ARGS_MAX) {
             return SQLITE_INTERNAL;
         }
-        at = index_plan_read_arg(at, &out[(*out_count)++]);
+        at = index_plan_read_arg(at + 1, &out[(*out_count)++]);
         if (at == NULL) {
             return SQLITE_INTERNAL;
         }
-        at += *at == ' ';
     }
     return SQLITE_OK;
 }

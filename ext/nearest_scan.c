@@ -18,7 +18,8 @@
 #define SCAN_SPARSE 4   /* a mask with fewer than 1/4 of the slots is scanned row by row */
 #define SCAN_PREFETCH 4 /* rows of plane C fetched ahead */
 #define SCAN_POLL_NS 1000000
-#define SCAN_SAMPLE_SHARE 16 /* every 16th cell gives the first limit */
+#define SCAN_PREFETCH_BYTES 4096 /* of the next cell */
+#define SCAN_SAMPLE_SHARE 16     /* every 16th cell gives the first limit */
 
 int vs_nearest_is_excluded(const nearest_run *run, int64_t rowid)
 {
@@ -442,6 +443,30 @@ int vs_nearest_scan_block(nearest_run *run, nearest_worker *worker, const vs_blo
     return rc;
 }
 
+/* The beginning of a cell that will be scanned soon: the hardware's own prefetching stops at the
+ * end of a cell. */
+static void scan_prefetch(const nearest_run *run, size_t cell)
+{
+#if defined(__GNUC__)
+    const vs_block *block = cell < run->view->cell_count ? run->view->cells[cell].block : NULL;
+    if (block == NULL || !block->is_coded) {
+        return;
+    }
+    for (size_t line = 0; line < SCAN_PREFETCH_BYTES; line += 64) {
+        __builtin_prefetch(block->plane_b + line);
+    }
+    const float *const terms[] = {block->inv4, block->cos4, block->sin4, block->r};
+    for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
+        for (size_t line = 0; line < block->slots; line += 16) {
+            __builtin_prefetch(terms[i] + line);
+        }
+    }
+#else
+    (void)run;
+    (void)cell;
+#endif
+}
+
 void vs_nearest_scan_task(void *arg, int number)
 {
     nearest_run *run = arg;
@@ -456,6 +481,7 @@ void vs_nearest_scan_task(void *arg, int number)
         if (block == NULL || (run->rows != NULL && run->rows->cells[cell] == 0)) {
             continue;
         }
+        scan_prefetch(run, cell + (size_t)run->worker_count);
         int rc = vs_nearest_scan_block(run, worker, block, cell, number == 0);
         if (rc == SQLITE_FULL) {
             return; /* the caller finishes what is left */

@@ -139,6 +139,7 @@ static const struct {
     {"vec_search_batch", VECSHARD_MODULE},
     {"vec_norm_selectivity", 4},
     {"vecshard", VECSHARD_MODULE},
+    {"vecshard_list", 2},
 };
 
 static void vecshard_unregister(sqlite3 *db)

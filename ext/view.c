@@ -16,7 +16,7 @@
 #include <stdlib.h>
 
 #define VIEW_ALIGN 64
-#define VIEW_LOAD_NS 4000000 /* of one search */
+#define VIEW_LOAD_NS 2000000 /* of one search that has found little in memory */
 #define VIEW_JOB_CELLS 64    /* a longer load is shown in vec_jobs */
 
 static size_t view_align(size_t n)
@@ -217,27 +217,35 @@ static int view_is_coded(const vs_store *store, int vector, const vs_cell *cell)
     return cell->is_coded && store->geometry.vectors[vector].is_coded;
 }
 
-/* A cell's block from the cache, or loaded into it where there is room; else *out is NULL. */
+/* A cell's block from the cache, or NULL. */
+static vs_block *view_find_block(const vs_store *store, int vector, const vs_cell *cell)
+{
+    vs_cache_key key;
+    int is_coded = view_is_coded(store, vector, cell);
+    size_t code_dim = is_coded ? store->geometry.vectors[vector].code_dim : 0;
+    size_t vector_bytes = is_coded ? 0 : view_vector_bytes(store, vector);
+    view_key(store, vector, VS_CACHE_BLOCK, cell->id, cell->stamp, &key);
+    vs_block *block = vs_cache_get(&key);
+    if (block != NULL && (block->slots != store->geometry.slots || block->is_coded != is_coded ||
+                          block->code_dim != code_dim || block->vector_bytes != vector_bytes)) {
+        vs_cached_unref(block); /* another shape: of a file that repeats stamps */
+        block = NULL;
+    }
+    return block;
+}
+
+/* A cell's block, loaded and put into the cache; *out is NULL where it has no room. */
 static int view_share_block(vs_store *store, int vector, const vs_cell *cell, vs_block **out,
                             vs_err *err)
 {
     vs_cache_key key;
-    int is_coded = view_is_coded(store, vector, cell);
+    view_kind kind = view_is_coded(store, vector, cell) ? VIEW_CODED : VIEW_PLAIN;
     view_key(store, vector, VS_CACHE_BLOCK, cell->id, cell->stamp, &key);
-    vs_block *block = vs_cache_get(&key);
-    if (block != NULL && block->slots == store->geometry.slots && block->is_coded == is_coded &&
-        block->code_dim == (is_coded ? store->geometry.vectors[vector].code_dim : 0) &&
-        block->vector_bytes == (is_coded ? 0 : view_vector_bytes(store, vector))) {
-        *out = block;
-        return SQLITE_OK;
-    }
-    vs_cached_unref(block); /* another shape: of a file that repeats stamps */
     *out = NULL;
-    if (!vs_cache_has_room(&key,
-                           view_block_bytes(store, vector, is_coded ? VIEW_CODED : VIEW_PLAIN))) {
+    if (!vs_cache_has_room(&key, view_block_bytes(store, vector, kind))) {
         return SQLITE_OK;
     }
-    block = view_new_block(store, vector, is_coded ? VIEW_CODED : VIEW_PLAIN);
+    vs_block *block = view_new_block(store, vector, kind);
     if (block == NULL) {
         return SQLITE_NOMEM;
     }
@@ -406,29 +414,36 @@ static int view_new(const vs_store *store, int vector, const vs_head *head, cons
 }
 
 /*
- * Takes the cells from the cache, or loads them into it, for as long as one search may take over
- * it: the first search of a process does not wait for the whole table, and some searches later all
- * of it is there.
+ * Takes the cells from the cache, and loads others into it: for some milliseconds, or as many as
+ * were there. So the first search of a process does not wait for the whole table, and a few
+ * searches later, each loading twice as much, all of it is there.
  */
 static int view_load(vs_store *store, vs_view *view, int *out_is_complete, vs_err *err)
 {
     int rc = SQLITE_OK;
     int job = -1;
+    size_t found = 0, loaded = 0;
     int64_t deadline = vs_metrics_now_ns() + VIEW_LOAD_NS;
-    if (view->cell_count >= VIEW_JOB_CELLS) {
+    *out_is_complete = 1;
+    for (size_t i = 0; i < view->cell_count; i++) {
+        view->cells[i].block = view_find_block(store, view->vector, &view->cells[i].cell);
+        found += view->cells[i].block != NULL;
+    }
+    if (view->cell_count - found >= VIEW_JOB_CELLS) {
         job = vs_job_begin("vecshard", store->label, "load", view->live);
     }
-    int64_t done = 0;
-    *out_is_complete = 1;
     for (size_t i = 0; i < view->cell_count && rc == SQLITE_OK; i++) {
-        if (vs_metrics_now_ns() > deadline) {
+        if (view->cells[i].block != NULL) {
+            continue;
+        }
+        if (loaded >= found && vs_metrics_now_ns() > deadline) {
             *out_is_complete = 0;
             break;
         }
         rc =
             view_share_block(store, view->vector, &view->cells[i].cell, &view->cells[i].block, err);
-        done += view->cells[i].cell.live;
-        vs_job_progress(job, done);
+        loaded++;
+        vs_job_progress(job, (int64_t)((found + loaded) * view->slots));
     }
     vs_job_end(job);
     return rc;

@@ -1,21 +1,28 @@
 /*
  * vtab_index.c - the module vecshard: a table with vector columns that searches read through codes.
  *
- *     CREATE VIRTUAL TABLE memories USING vecshard(embedding float[384] distance_metric=cosine,
- * tenant INTEGER PARTITION KEY, lang TEXT, +title TEXT); SELECT rowid, distance, title FROM
- * memories WHERE embedding MATCH :q AND tenant = 7 ORDER BY distance LIMIT 10; SELECT rowid,
- * distance FROM memories(:q, 10);
+ *     CREATE VIRTUAL TABLE memories USING vecshard(
+ *         embedding float[384] distance_metric=cosine, tenant INTEGER PARTITION KEY, lang TEXT,
+ *         +title TEXT);
+ *     SELECT rowid, distance, title FROM memories
+ *         WHERE embedding MATCH :q AND tenant = 7 ORDER BY distance LIMIT 10;
+ *     SELECT rowid, distance FROM memories(:q, 10);
  *
  * Columns: the declared ones; hidden: query, k, options, distance, one named as the table
  * (commands), arg.
  *
  * Planning: index_plan.c. Executing a search: with k all rows are found and kept; without k they
  * come in batches of growing size, each a search beyond the last (distance, rowid), so that no
- * statement stays open between two calls. A statement that also writes gets its whole stream at
+ * statement stays open between two batches. A statement that also writes gets its whole stream at
  * once. A scan steps the row table, with the conditions in its own statement.
  *
+ * A program may change the table while it steps a statement over it. A search then passes over rows
+ * that are gone.
+ *
  * Calls: index_plan.c, nearest.c, conditions.c, store.c, vtab_write.c, content.c, column.c,
- * check.c. Called by: vecshard.c (registration). Threads: the connection's.
+ * check.c.
+ * Called by: vecshard.c (registration).
+ * Threads: the connection's.
  */
 #include "vtab_index.h"
 
@@ -35,17 +42,28 @@ static const char index_who[] = "vecshard";
 #define INDEX_BATCH_FIRST 64
 #define INDEX_BATCH_GROWTH 4
 #define INDEX_BATCH_MAX 262144
+#define INDEX_COUNT_ABOVE 4096 /* rows asked for: before more are kept, the table's are counted */
 
 typedef enum index_mode { INDEX_EMPTY, INDEX_SCANNING, INDEX_SEARCHING } index_mode;
+
+/* A statement on the row table: id, loc, and some of the stored columns. */
+typedef struct index_rows {
+    sqlite3_stmt *stmt; /* owned */
+    char *sql;          /* owned: its text */
+    uint64_t columns;   /* bit i: declared column i is among them */
+} index_rows;
 
 typedef struct index_cursor {
     sqlite3_vtab_cursor base;
     index_mode mode;
     int is_end;
     int64_t rowid;
+    uint64_t used;            /* bit i: the statement uses declared column i */
+    uint64_t generation;      /* of the table, when the hits were found */
     vs_conditions conditions; /* owned */
-    /* scanning */
-    sqlite3_stmt *scan; /* owned: id, loc, stored columns */
+    index_rows scan;          /* scanning: all rows that the conditions let pass */
+    index_rows row;           /* one row, found by its id */
+    int has_row;              /* it stands on the current one */
     /* searching */
     vs_nearest *nearest; /* owned */
     int vector;
@@ -54,12 +72,11 @@ typedef struct index_cursor {
     vs_filter filter;
     vsk_hit *hits; /* owned */
     size_t hit_capacity, hit_count, hit_at;
-    int64_t wanted;    /* rows still to fetch; INT64_MAX for a stream */
-    size_t batch;      /* rows to fetch next */
-    sqlite3_stmt *row; /* owned: loc and stored columns of one row */
-    int has_row;       /* it stands on the current one */
-    /* the row of t_vectors read last, one per vector column */
+    int64_t wanted; /* rows still to fetch; INT64_MAX for a stream */
+    size_t batch;   /* rows to fetch next */
+    /* the row of t_vectors read last, one per vector column; 0: none */
     int64_t group[VS_VECTORS_MAX];
+    uint64_t group_generation; /* of the table, when they were read */
     vs_scratch group_memory[VS_VECTORS_MAX];
     vs_scratch vector_memory;
     vs_counters counters;
@@ -119,7 +136,10 @@ static int index_make(vs_conn *conn, int argc, const char *const *argv, vs_index
         rc = vs_store_init(&table->store, conn, argv[1], argv[2], &declaration, err);
     }
     if (rc == SQLITE_OK) {
-        rc = index_declare(conn->db, &table->store.declaration, argv[2], err);
+        rc = vs_declare_check_table(index_who, &table->store.declaration, argv[2], err);
+        if (rc == SQLITE_OK) {
+            rc = index_declare(conn->db, &table->store.declaration, argv[2], err);
+        }
         if (rc != SQLITE_OK) {
             vs_store_close(&table->store);
         }
@@ -164,10 +184,7 @@ static int vtab_index_create(sqlite3 *db, void *aux, int argc, const char *const
     *out = NULL;
     int rc = index_make(aux, argc, argv, &table, &err);
     if (rc == SQLITE_OK) {
-        rc = vs_declare_check_table(index_who, &table->store.declaration, argv[2], &err);
-        if (rc == SQLITE_OK) {
-            rc = vs_store_create(&table->store, &err);
-        }
+        rc = vs_store_create(&table->store, &err);
         if (rc == SQLITE_OK && table->store.declaration.content != NULL) {
             rc = vs_content_create(&table->store, &err);
             rc = rc == SQLITE_OK ? vs_content_build(&table->store, &err) : rc;
@@ -261,17 +278,30 @@ static void index_report(index_cursor *cursor)
                    &cursor->counters);
 }
 
-/* Ends what the cursor was doing; it can start again. */
+static void index_rows_reset(index_rows *rows)
+{
+    if (rows->stmt != NULL) {
+        (void)sqlite3_reset(rows->stmt);
+        (void)sqlite3_clear_bindings(rows->stmt);
+    }
+}
+
+static void index_rows_free(index_rows *rows)
+{
+    (void)sqlite3_finalize(rows->stmt);
+    sqlite3_free(rows->sql);
+    memset(rows, 0, sizeof *rows);
+}
+
+/* Ends what the cursor was doing; it can start again. The statements stay, for a join starts again
+ * with each row of the other table. */
 static void index_reset(index_cursor *cursor)
 {
     index_report(cursor);
     memset(&cursor->counters, 0, sizeof cursor->counters);
     memset(&cursor->cascade, 0, sizeof cursor->cascade);
-    (void)sqlite3_finalize(cursor->scan);
-    cursor->scan = NULL;
-    if (cursor->row != NULL) {
-        (void)sqlite3_reset(cursor->row);
-    }
+    index_rows_reset(&cursor->scan);
+    index_rows_reset(&cursor->row);
     cursor->has_row = 0;
     vs_conditions_clear(&cursor->conditions);
     for (int i = 0; i < 3; i++) {
@@ -289,7 +319,8 @@ static int vtab_index_close(sqlite3_vtab_cursor *base)
     index_cursor *cursor = (index_cursor *)(void *)base;
     index_reset(cursor);
     index_give_back(cursor);
-    (void)sqlite3_finalize(cursor->row);
+    index_rows_free(&cursor->scan);
+    index_rows_free(&cursor->row);
     for (int i = 0; i < VS_VECTORS_MAX; i++) {
         vs_scratch_free(&cursor->group_memory[i]);
     }
@@ -299,44 +330,67 @@ static int vtab_index_close(sqlite3_vtab_cursor *base)
     return SQLITE_OK;
 }
 
-/* ---- scanning -------------------------------------------------------------------------------- */
+/* ---- the row table --------------------------------------------------------------------------- */
 
-/* "id, loc, c0, c2, ...": what the row table has, in the order of the declaration. */
-static char *index_row_columns(const vs_store *store)
+static int index_is_stored(const vs_store *store, int column)
+{
+    vs_column_kind kind = store->declaration.columns[column].kind;
+    return kind != VS_COLUMN_VECTOR && kind != VS_COLUMN_ROWID;
+}
+
+/* "id, loc, c0, c2, ...": the stored ones of `columns`, in the order of the declaration. */
+static char *index_columns_sql(const vs_store *store, uint64_t columns)
 {
     sqlite3_str *text = sqlite3_str_new(store->db);
     sqlite3_str_appendall(text, "id, loc");
     for (int i = 0; i < store->declaration.column_count; i++) {
-        vs_column_kind kind = store->declaration.columns[i].kind;
-        if (kind != VS_COLUMN_VECTOR && kind != VS_COLUMN_ROWID) {
+        if ((columns >> i & 1) && index_is_stored(store, i)) {
             sqlite3_str_appendf(text, ", c%d", i);
         }
     }
     return sqlite3_str_finish(text);
 }
 
-/* Number of a declared column among those of index_row_columns. */
-static int index_row_column(const vs_store *store, int column)
+/* Number of a declared column among those of index_columns_sql. */
+static int index_columns_number(const vs_store *store, uint64_t columns, int column)
 {
     int n = 2;
     for (int i = 0; i < column; i++) {
-        vs_column_kind kind = store->declaration.columns[i].kind;
-        n += kind != VS_COLUMN_VECTOR && kind != VS_COLUMN_ROWID;
+        n += (columns >> i & 1) && index_is_stored(store, i);
     }
     return n;
+}
+
+/* Prepares `sql` (taken over; NULL: no memory), unless the statement has just this text. */
+static int index_rows_prepare(index_rows *rows, const vs_store *store, char *sql, uint64_t columns,
+                              vs_err *err)
+{
+    if (sql == NULL) {
+        return SQLITE_NOMEM;
+    }
+    if (rows->stmt != NULL && strcmp(rows->sql, sql) == 0) {
+        rows->columns = columns; /* which may differ in vectors */
+        sqlite3_free(sql);
+        return SQLITE_OK;
+    }
+    index_rows_free(rows);
+    int rc = sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_NO_VTAB, &rows->stmt, NULL);
+    rows->sql = sql;
+    rows->columns = columns;
+    return rc == SQLITE_OK ? rc : vs_error_db(err, rc, store->db, store->label);
 }
 
 static int index_step_scan(index_cursor *cursor, vs_err *err)
 {
     vs_store *store = &index_table(cursor)->store;
-    int rc = sqlite3_step(cursor->scan);
+    int rc = sqlite3_step(cursor->scan.stmt);
     cursor->is_end = rc != SQLITE_ROW;
     if (rc == SQLITE_ROW) {
-        cursor->rowid = sqlite3_column_int64(cursor->scan, 0);
+        cursor->rowid = sqlite3_column_int64(cursor->scan.stmt, 0);
         return SQLITE_OK;
     }
     if (rc == SQLITE_DONE) {
-        (void)sqlite3_reset(cursor->scan); /* no statement stays open at the end */
+        index_rows_reset(&cursor->scan); /* no statement stays open at the end */
         return SQLITE_OK;
     }
     return vs_error_db(err, rc, store->db, store->label);
@@ -345,16 +399,76 @@ static int index_step_scan(index_cursor *cursor, vs_err *err)
 static int index_start_scan(index_cursor *cursor, int is_down, vs_err *err)
 {
     vs_store *store = &index_table(cursor)->store;
-    char *columns = index_row_columns(store);
+    char *columns = index_columns_sql(store, cursor->used);
     if (columns == NULL) {
         return SQLITE_NOMEM;
     }
     store->conn->stamp_reads++; /* what it sees is a state that others may see again */
-    int rc = vs_conditions_select(store, &cursor->conditions, 0, columns,
-                                  is_down ? "ORDER BY id DESC" : "ORDER BY id", &cursor->scan, err);
+    char *sql = vs_conditions_sql(store, &cursor->conditions, 0, columns,
+                                  is_down ? "ORDER BY id DESC" : "ORDER BY id");
     sqlite3_free(columns);
+    int rc = index_rows_prepare(&cursor->scan, store, sql, cursor->used, err);
+    if (rc == SQLITE_OK) {
+        rc = vs_conditions_bind(store, &cursor->conditions, 0, cursor->scan.stmt);
+    }
     cursor->mode = INDEX_SCANNING;
     return rc == SQLITE_OK ? index_step_scan(cursor, err) : rc;
+}
+
+/* Steps to the current row by its id. */
+static int index_find_row(index_cursor *cursor, uint64_t columns, vs_err *err)
+{
+    vs_store *store = &index_table(cursor)->store;
+    int rc = SQLITE_OK;
+    if (cursor->row.stmt == NULL || (columns & ~cursor->row.columns) != 0) {
+        char *names = index_columns_sql(store, columns);
+        char *sql = names == NULL
+                        ? NULL
+                        : sqlite3_mprintf("SELECT %s FROM \"%w\".\"%w_rows\" WHERE id = ?1", names,
+                                          store->schema, store->table);
+        sqlite3_free(names);
+        rc = index_rows_prepare(&cursor->row, store, sql, columns, err);
+    }
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    (void)sqlite3_reset(cursor->row.stmt);
+    (void)sqlite3_bind_int64(cursor->row.stmt, 1, cursor->rowid);
+    rc = sqlite3_step(cursor->row.stmt);
+    if (rc == SQLITE_DONE) {
+        return vs_error(err, SQLITE_CORRUPT_VTAB, "%s: \"%s_rows\" has no row %lld", store->label,
+                        store->table, (long long)cursor->rowid);
+    }
+    if (rc != SQLITE_ROW) {
+        return vs_error_db(err, rc, store->db, store->label);
+    }
+    cursor->has_row = 1;
+    return SQLITE_OK;
+}
+
+/* A statement that stands on the current row and has this declared column (-1: id and loc alone).
+ * Columns that SQLite did not announce are found all the same. */
+static int index_row_with(index_cursor *cursor, int column, const index_rows **out, vs_err *err)
+{
+    uint64_t bit = column < 0 ? 0 : (uint64_t)1 << column;
+    *out = &cursor->scan;
+    if (cursor->mode == INDEX_SCANNING && (cursor->scan.columns & bit) == bit) {
+        return SQLITE_OK;
+    }
+    *out = &cursor->row;
+    if (cursor->has_row && (cursor->row.columns & bit) == bit) {
+        return SQLITE_OK;
+    }
+    return index_find_row(cursor, cursor->used | cursor->row.columns | bit, err);
+}
+
+/* Forgets where the row statement stands: the cursor moves. */
+static void index_leave_row(index_cursor *cursor)
+{
+    if (cursor->has_row) {
+        (void)sqlite3_reset(cursor->row.stmt);
+        cursor->has_row = 0;
+    }
 }
 
 /* ---- searching ------------------------------------------------------------------------------- */
@@ -363,6 +477,7 @@ static int index_fetch(index_cursor *cursor, vs_err *err)
 {
     size_t capacity = cursor->batch;
     cursor->hit_at = cursor->hit_count = 0;
+    cursor->generation = index_table(cursor)->generation;
     if (cursor->wanted < (int64_t)capacity) {
         capacity = (size_t)cursor->wanted;
     }
@@ -395,15 +510,29 @@ static int index_fetch(index_cursor *cursor, vs_err *err)
     return SQLITE_OK;
 }
 
+/* Passes over hits whose rows were deleted since they were found. */
+static int index_skip_gone(index_cursor *cursor, vs_err *err)
+{
+    vs_index_table *table = index_table(cursor);
+    int64_t loc = 0;
+    int rc = SQLITE_OK;
+    while (rc == SQLITE_OK && cursor->generation != table->generation &&
+           cursor->hit_at < cursor->hit_count) {
+        rc = vs_store_loc(&table->store, cursor->hits[cursor->hit_at].id, &loc, err);
+        if (rc == SQLITE_OK && loc != 0) {
+            break;
+        }
+        cursor->hit_at++;
+    }
+    return rc;
+}
+
 /* Moves to the next hit, fetching another batch of a stream when there is none. */
 static int index_step_search(index_cursor *cursor, vs_err *err)
 {
-    int rc = SQLITE_OK;
-    if (cursor->has_row) {
-        (void)sqlite3_reset(cursor->row);
-        cursor->has_row = 0;
-    }
-    if (cursor->hit_at == cursor->hit_count && cursor->wanted > 0) {
+    index_leave_row(cursor);
+    int rc = index_skip_gone(cursor, err);
+    if (rc == SQLITE_OK && cursor->hit_at == cursor->hit_count && cursor->wanted > 0) {
         rc = index_fetch(cursor, err);
     }
     cursor->is_end = rc != SQLITE_OK || cursor->hit_at == cursor->hit_count;
@@ -476,17 +605,20 @@ static int index_set_query(index_cursor *cursor, sqlite3_value *value, vs_err *e
     return rc;
 }
 
-/* A condition on the distance. *out_is_empty: it holds for no row. */
+/*
+ * A condition on the distance. *out_is_empty: it holds for no row. The column has no affinity, so
+ * text is compared as text, which SQLite does with what comes.
+ */
 static void index_limit_distance(vs_filter *filter, int op, sqlite3_value *value, int *out_is_empty)
 {
-    int type = sqlite3_value_numeric_type(value);
+    int type = sqlite3_value_type(value);
     double bound = sqlite3_value_double(value);
     *out_is_empty |= type == SQLITE_NULL;
     if (type != SQLITE_INTEGER && type != SQLITE_FLOAT) {
-        return; /* SQLite compares it with what comes */
+        return;
     }
     if (type == SQLITE_INTEGER && fabs(bound) > 9007199254740992.0) {
-        return;
+        return; /* the nearest double is another number */
     }
     double below = nextafter(bound, -INFINITY), above = nextafter(bound, INFINITY);
     if (op == SQLITE_INDEX_CONSTRAINT_LT || op == SQLITE_INDEX_CONSTRAINT_LE ||
@@ -509,15 +641,14 @@ typedef struct index_request {
 } index_request;
 
 static int index_read_args(index_cursor *cursor, const char *words, sqlite3_value **argv,
-                           index_request *out, vs_err *err)
+                           index_request *out)
 {
     vs_index_arg args[VS_INDEX_ARGS_MAX];
     int count = 0;
     memset(out, 0, sizeof *out);
     out->limit = out->offset = -1;
     vs_filter_init(&cursor->filter);
-    int rc = vs_index_plan_parse(words, args, &count);
-    (void)err;
+    int rc = vs_index_plan_parse(words, &cursor->used, args, &count);
     for (int i = 0; i < count && rc == SQLITE_OK; i++) {
         switch (args[i].what) {
         case 'm':
@@ -542,6 +673,7 @@ static int index_read_args(index_cursor *cursor, const char *words, sqlite3_valu
         default:
             rc = vs_conditions_add(&cursor->conditions, args[i].number, args[i].op,
                                    args[i].collation, argv[i], args[i].is_in);
+            cursor->conditions.items[cursor->conditions.count - 1].or_blob = args[i].or_blob;
             break;
         }
     }
@@ -558,6 +690,29 @@ static int index_keep_arguments(index_cursor *cursor, const index_request *reque
         }
     }
     return SQLITE_OK;
+}
+
+/* How many rows are fetched first. All of them: with k, and in a statement that writes. */
+static int index_choose_batch(index_cursor *cursor, const index_request *request, vs_err *err)
+{
+    vs_store *store = &index_table(cursor)->store;
+    int64_t rows = 0;
+    int rc = SQLITE_OK;
+    cursor->batch = INDEX_BATCH_FIRST;
+    if (cursor->wanted != INT64_MAX || vs_args_is_writing(store->db)) {
+        if (cursor->wanted > INDEX_COUNT_ABOVE) {
+            rc = vs_store_count(store, &rows, err);
+            rows = rows < 1 ? 1 : rows;
+            cursor->wanted = cursor->wanted < rows ? cursor->wanted : rows;
+        }
+        cursor->batch = (size_t)cursor->wanted;
+    } else if (request->limit > 0 && request->limit < INDEX_BATCH_MAX) {
+        int64_t offset = request->offset < 0 ? 0 : request->offset;
+        cursor->batch = offset < INDEX_BATCH_MAX - request->limit
+                            ? (size_t)(request->limit + offset)
+                            : INDEX_BATCH_MAX;
+    }
+    return rc;
 }
 
 static int index_start_search(index_cursor *cursor, const index_request *request, vs_err *err)
@@ -582,18 +737,16 @@ static int index_start_search(index_cursor *cursor, const index_request *request
     if (rc != SQLITE_OK || cursor->wanted == 0) {
         return rc;
     }
-    cursor->batch = INDEX_BATCH_FIRST;
-    if (cursor->wanted != INT64_MAX) {
-        cursor->batch = (size_t)cursor->wanted;
-    } else if (vs_args_is_writing(store->db)) {
-        int64_t rows = 0;
-        rc = vs_store_count(store, &rows, err);
-        cursor->batch = rows > 0 ? (size_t)rows : 1;
-    } else if (request->limit > 0 && request->limit < INDEX_BATCH_MAX) {
-        int64_t hint = request->limit + (request->offset > 0 ? request->offset : 0);
-        cursor->batch = hint < INDEX_BATCH_MAX ? (size_t)hint : INDEX_BATCH_MAX;
-    }
+    rc = index_choose_batch(cursor, request, err);
     return rc == SQLITE_OK ? index_step_search(cursor, err) : rc;
+}
+
+static int index_no_query(const index_cursor *cursor, vs_err *err)
+{
+    const vs_store *store = &index_table(cursor)->store;
+    const vs_declaration *declaration = &store->declaration;
+    return vs_error(err, SQLITE_ERROR, "%s: k and options need a query: %s MATCH ...", store->label,
+                    declaration->columns[declaration->vectors[0].column].name);
 }
 
 static int vtab_index_filter(sqlite3_vtab_cursor *base, int plan, const char *words, int argc,
@@ -605,7 +758,10 @@ static int vtab_index_filter(sqlite3_vtab_cursor *base, int plan, const char *wo
     (void)argc;
     index_reset(cursor);
     index_give_back(cursor);
-    int rc = index_read_args(cursor, words, argv, &request, &err);
+    if (plan == VS_ARGS_INCOMPLETE) {
+        return vs_error_vtab(base->pVtab, index_no_query(cursor, &err), &err);
+    }
+    int rc = index_read_args(cursor, words, argv, &request);
     if (rc == SQLITE_OK && plan == VS_INDEX_SEARCH) {
         rc = index_start_search(cursor, &request, &err);
     } else if (rc == SQLITE_OK) {
@@ -623,6 +779,7 @@ static int vtab_index_next(sqlite3_vtab_cursor *base)
         cursor->hit_at++;
         rc = index_step_search(cursor, &err);
     } else {
+        index_leave_row(cursor);
         rc = index_step_scan(cursor, &err);
     }
     return vs_error_vtab(base->pVtab, rc, &err);
@@ -641,48 +798,15 @@ static int vtab_index_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *out)
 
 /* ---- columns --------------------------------------------------------------------------------- */
 
-/* The statement that stands on the current row of the row table. */
-static int index_row_statement(index_cursor *cursor, sqlite3_stmt **out, vs_err *err)
-{
-    vs_store *store = &index_table(cursor)->store;
-    int rc = SQLITE_OK;
-    *out = cursor->mode == INDEX_SCANNING ? cursor->scan : cursor->row;
-    if (cursor->mode == INDEX_SCANNING || cursor->has_row) {
-        return SQLITE_OK;
-    }
-    if (cursor->row == NULL) {
-        char *columns = index_row_columns(store);
-        char *sql = columns == NULL
-                        ? NULL
-                        : sqlite3_mprintf("SELECT %s FROM \"%w\".\"%w_rows\" WHERE id = ?1",
-                                          columns, store->schema, store->table);
-        sqlite3_free(columns);
-        rc = sql == NULL ? SQLITE_NOMEM
-                         : sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_NO_VTAB,
-                                              &cursor->row, NULL);
-        sqlite3_free(sql);
-    }
-    if (rc == SQLITE_OK) {
-        (void)sqlite3_bind_int64(cursor->row, 1, cursor->rowid);
-        rc = sqlite3_step(cursor->row);
-    }
-    if (rc == SQLITE_DONE) {
-        return vs_error(err, SQLITE_CORRUPT_VTAB, "%s: \"%s_rows\" has no row %lld", store->label,
-                        store->table, (long long)cursor->rowid);
-    }
-    if (rc != SQLITE_ROW) {
-        return vs_error_db(err, rc, store->db, store->label);
-    }
-    cursor->has_row = 1;
-    *out = cursor->row;
-    return SQLITE_OK;
-}
-
 static int index_read_group(index_cursor *cursor, int vector, int64_t loc, const uint8_t **out,
                             vs_err *err)
 {
     vs_store *store = &index_table(cursor)->store;
     int64_t group = vs_store_group(store, vector, loc);
+    if (cursor->group_generation != index_table(cursor)->generation) {
+        memset(cursor->group, 0, sizeof cursor->group); /* they may have changed */
+        cursor->group_generation = index_table(cursor)->generation;
+    }
     uint8_t *memory =
         vs_scratch_get(&cursor->group_memory[vector], vs_store_group_bytes(store, vector));
     int rc = memory == NULL ? SQLITE_NOMEM : SQLITE_OK;
@@ -700,18 +824,18 @@ static int index_read_vector(index_cursor *cursor, int vector, const void **out,
 {
     vs_store *store = &index_table(cursor)->store;
     const vs_vector_spec *spec = &store->declaration.vectors[vector];
-    sqlite3_stmt *row = NULL;
+    const index_rows *row = NULL;
     const uint8_t *group = NULL;
     int is_null = 0, is_missing = 0;
     *out = NULL;
     int rc = vs_store_load(store, err);
     if (rc == SQLITE_OK) {
-        rc = index_row_statement(cursor, &row, err);
+        rc = index_row_with(cursor, -1, &row, err);
     }
     if (rc != SQLITE_OK) {
         return rc;
     }
-    int64_t loc = sqlite3_column_int64(row, 1);
+    int64_t loc = sqlite3_column_int64(row->stmt, 1);
     size_t bytes = vsk_bytes(spec->type, spec->dim);
     uint8_t *memory = vs_scratch_get(&cursor->vector_memory, 2 * bytes);
     if (memory == NULL) {
@@ -751,11 +875,11 @@ static int index_result_vector(index_cursor *cursor, sqlite3_context *ctx, int v
 
 static int index_result_stored(index_cursor *cursor, sqlite3_context *ctx, int column, vs_err *err)
 {
-    sqlite3_stmt *row = NULL;
-    int rc = index_row_statement(cursor, &row, err);
+    const index_rows *row = NULL;
+    int rc = index_row_with(cursor, column, &row, err);
     if (rc == SQLITE_OK) {
-        int n = index_row_column(&index_table(cursor)->store, column);
-        sqlite3_result_value(ctx, sqlite3_column_value(row, n));
+        int n = index_columns_number(&index_table(cursor)->store, row->columns, column);
+        sqlite3_result_value(ctx, sqlite3_column_value(row->stmt, n));
     }
     return rc;
 }
@@ -807,11 +931,10 @@ static int vtab_index_integrity(sqlite3_vtab *base, const char *schema, const ch
     (void)name;
     *out_report = NULL;
     int rc = vs_maint_check(&((vs_index_table *)(void *)base)->store, flags & 1, out_report, &err);
-    if (rc != SQLITE_OK && rc != SQLITE_NOMEM && *out_report == NULL) {
+    if (rc != SQLITE_OK && rc != SQLITE_NOMEM && rc != SQLITE_INTERRUPT && *out_report == NULL) {
         /* Another code would end the whole PRAGMA: what cannot be read is a finding. */
-        *out_report = err.message;
-        err.message = NULL;
-        rc = SQLITE_OK;
+        *out_report = sqlite3_mprintf("%s", err.message != NULL ? err.message : sqlite3_errstr(rc));
+        rc = *out_report == NULL ? SQLITE_NOMEM : SQLITE_OK;
     }
     vs_error_clear(&err);
     return rc;
@@ -846,6 +969,7 @@ static const vs_api_module vtab_index_module = {
 
 int vs_vtab_index_register(vs_conn *conn)
 {
-    return sqlite3_create_module_v2(conn->db, "vecshard", &vtab_index_module.base,
-                                    vs_conn_ref(conn), vs_conn_unref);
+    int rc = sqlite3_create_module_v2(conn->db, "vecshard", &vtab_index_module.base,
+                                      vs_conn_ref(conn), vs_conn_unref);
+    return rc == SQLITE_OK ? vs_conditions_register(conn) : rc;
 }

@@ -1,9 +1,9 @@
 /*
  * vtab_write.c - changes of a vecshard table.
  *
- *     INSERT INTO memories(rowid, embedding, tenant) VALUES (1, :v, 7);     INSERT OR REPLACE, OR
- * IGNORE; UPDATE; DELETE INSERT INTO memories(memories) VALUES('optimize');                     a
- * command: maint.c
+ *     INSERT INTO memories(rowid, embedding, tenant) VALUES (1, :v, 7);
+ *     INSERT OR REPLACE ..., INSERT OR IGNORE ..., UPDATE ..., DELETE ...
+ *     INSERT INTO memories(memories) VALUES('optimize');      a command: maint.c
  *
  * All values are read and all conflicts are found before the first write, so an error leaves
  * everything as it was. A REPLACE of a row by its own rowid is an update in place.
@@ -13,6 +13,8 @@
  * Threads: the connection's.
  */
 #include "vtab_write.h"
+
+#include <math.h>
 
 #include "column.h"
 #include "content.h"
@@ -24,7 +26,9 @@
  * undo may go back to. */
 static int write_forget(sqlite3_vtab *base)
 {
-    vs_store_forget(&((vs_index_table *)(void *)base)->store);
+    vs_index_table *table = (vs_index_table *)(void *)base;
+    vs_store_forget(&table->store);
+    table->generation++;
     return SQLITE_OK;
 }
 
@@ -83,17 +87,23 @@ typedef struct write_change {
     vs_err *err;
 } write_change;
 
-/* A whole number, or SQLITE_MISMATCH. */
+/* A whole number, as 5, 5.0 and '5' are; else SQLITE_MISMATCH. */
 static int write_read_rowid(write_change *change, sqlite3_value *value, int64_t *out)
 {
-    if (sqlite3_value_numeric_type(value) != SQLITE_INTEGER) {
-        const char *text = (const char *)sqlite3_value_text(value);
-        return vs_error(change->err, SQLITE_MISMATCH,
-                        "%s: the rowid must be a whole number, found %s", change->store->label,
-                        text == NULL ? "NULL" : text);
+    int type = sqlite3_value_numeric_type(value);
+    double number = sqlite3_value_double(value);
+    if (type == SQLITE_INTEGER) {
+        *out = sqlite3_value_int64(value);
+        return SQLITE_OK;
     }
-    *out = sqlite3_value_int64(value);
-    return SQLITE_OK;
+    if (type == SQLITE_FLOAT && number >= -0x1p63 && number < 0x1p63 && number == floor(number)) {
+        *out = (int64_t)number;
+        return SQLITE_OK;
+    }
+    const char *text = (const char *)sqlite3_value_text(value);
+    return vs_error(change->err, SQLITE_MISMATCH,
+                    "%s: the rowid must be a whole number, found %.40s", change->store->label,
+                    text == NULL ? "NULL" : text);
 }
 
 static int write_is_unchanged(const write_change *change, int column)
@@ -110,13 +120,13 @@ static int write_find_rowid(write_change *change, sqlite3_value *rowid)
     int has_rowid = sqlite3_value_type(rowid) != SQLITE_NULL;
     int rc = SQLITE_OK;
     int64_t given = 0;
-    if (has_rowid) {
+    if (has_rowid || change->is_update) {
         rc = write_read_rowid(change, rowid, &given);
     }
     change->row.rowid = given;
     if (rc == SQLITE_OK && key >= 0 && declaration->columns[key].kind == VS_COLUMN_ROWID &&
         !write_is_unchanged(change, key) &&
-        sqlite3_value_type(change->columns[key]) != SQLITE_NULL) {
+        (change->is_update || sqlite3_value_type(change->columns[key]) != SQLITE_NULL)) {
         int64_t by_key = 0;
         rc = write_read_rowid(change, change->columns[key], &by_key);
         if (rc == SQLITE_OK && !(change->is_update && by_key == change->old_rowid)) {
@@ -168,6 +178,10 @@ static int write_check_hidden(const write_change *change)
             return vs_error(change->err, SQLITE_ERROR, "%s: %s cannot be written",
                             change->store->label, names[i]);
         }
+    }
+    if (sqlite3_value_type(change->columns[first + VS_HIDDEN_COMMAND]) != SQLITE_NULL) {
+        return vs_error(change->err, SQLITE_ERROR, "%s: a command is given with INSERT",
+                        change->store->label);
     }
     if (sqlite3_value_type(change->columns[first + VS_HIDDEN_ARG]) != SQLITE_NULL) {
         return vs_error(change->err, SQLITE_ERROR, "%s: arg belongs to a command",
@@ -287,7 +301,14 @@ static int write_apply(write_change *change, const write_conflicts *conflicts)
 static int write_row(write_change *change, sqlite3_value *rowid, sqlite3_int64 *out_rowid)
 {
     write_conflicts conflicts;
+    int64_t loc = 0;
     int rc = vs_store_load(change->store, change->err);
+    if (rc == SQLITE_OK && change->is_update) {
+        rc = vs_store_loc(change->store, change->old_rowid, &loc, change->err);
+        if (rc == SQLITE_OK && loc == 0) {
+            return SQLITE_OK; /* the same statement replaced it */
+        }
+    }
     if (rc == SQLITE_OK) {
         rc = write_read_row(change, rowid);
     }
@@ -311,7 +332,10 @@ static int write_delete(vs_store *store, sqlite3_value *rowid, vs_err *err)
 {
     int64_t loc = 0;
     int64_t id = sqlite3_value_int64(rowid);
-    int rc = vs_store_loc(store, id, &loc, err);
+    int rc = vs_store_load(store, err);
+    if (rc == SQLITE_OK) {
+        rc = vs_store_loc(store, id, &loc, err);
+    }
     return rc == SQLITE_OK && loc != 0 ? vs_store_delete(store, id, err) : rc;
 }
 
@@ -323,6 +347,7 @@ int vs_vtab_write_update(sqlite3_vtab *base, int argc, sqlite3_value **argv,
     write_change change;
     int rc;
     memset(&change, 0, sizeof change);
+    table->generation++;
     if (argc == 1) {
         rc = write_delete(&table->store, argv[0], &err);
         return vs_error_vtab(base, rc, &err);
@@ -336,6 +361,7 @@ int vs_vtab_write_update(sqlite3_vtab *base, int argc, sqlite3_value **argv,
     sqlite3_value *command =
         change.columns[table->store.declaration.column_count + VS_HIDDEN_COMMAND];
     if (!change.is_update && sqlite3_value_type(command) != SQLITE_NULL) {
+        *out_rowid = sqlite3_last_insert_rowid(table->store.db); /* it stays */
         rc = vs_maint_command(&table->store, command,
                               change.columns[table->store.declaration.column_count + VS_HIDDEN_ARG],
                               &err);

@@ -14,6 +14,7 @@ typedef struct vs_index_table {
     vs_nearest *spare; /* owned: of the search that ended last, for the next one */
     int spare_vector;
     vs_metric spare_metric;
+    uint64_t generation; /* grows with every change that cursors may have to know of */
 } vs_index_table;
 
 /* xUpdate and the methods of transactions. */
