@@ -224,6 +224,7 @@ static void index_line_cascade(sqlite3 *db)
     static const struct {
         const char *column, *key;
     } steps[] = {{"rows_scanned", "scanned"},
+                 {"rows_passed_p", "passed_p"},
                  {"rows_passed_b", "passed_b"},
                  {"rows_passed_c", "passed_c"},
                  {"rows_finished", "refined"}};

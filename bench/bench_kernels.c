@@ -11,7 +11,8 @@
  *
  * Codes: `code_dot` runs with one query and with eight (`queries`), timed per row and query;
  * `encode` is the encoder of code.c on the kernels of the best level. A row has `dim` elements; of
- * code_pass it is one row's terms, of checksum 4 * dim bytes.
+ * code_pass and front_pass it is one row's terms, of front_dot `dim` directions, of checksum 4 *
+ * dim bytes.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -36,7 +37,8 @@ enum {
 
 static volatile float bench_sink;
 
-/* With BENCH_CLOCK=cpu, the process's time in place of the wall's: for a machine that is not idle. */
+/* With BENCH_CLOCK=cpu, the process's time in place of the wall's: for a machine that is not idle.
+ */
 static double bench_now(void)
 {
     const char *clock_name = getenv("BENCH_CLOCK");
@@ -161,8 +163,14 @@ static int bench_is(const vsk_kernel_row *kernel, const char *prefix)
 
 static int bench_is_code(const vsk_kernel_row *kernel)
 {
-    return bench_is(kernel, "code_") || bench_is(kernel, "checksum") ||
-           bench_is(kernel, "rotate") || bench_is(kernel, "encode");
+    return bench_is(kernel, "code_") || bench_is(kernel, "front_") ||
+           bench_is(kernel, "checksum") || bench_is(kernel, "rotate") || bench_is(kernel, "encode");
+}
+
+/* A bound test: over the terms of rows. */
+static int bench_is_pass(const vsk_kernel_row *kernel)
+{
+    return bench_is(kernel, "code_pass") || bench_is(kernel, "front_pass");
 }
 
 static void bench_pass_code(const bench_case *run)
@@ -170,6 +178,7 @@ static void bench_pass_code(const bench_case *run)
     const vsk_kernel_row *kernel = run->kernel;
     const float *terms = (const float *)(const void *)run->rows;
     vsk_code_test test = {1.4e-3f, 0, 0.01f, 0.25f, 0.25f, VSK_CODE_SLACK};
+    vsk_front_test front = {{-1.0f, 0.0f, 1.2e-4f, 0.0f, 0.0f, 0.0f}};
     uint32_t sum = 0;
 
     if (bench_is(kernel, "code_dot")) {
@@ -180,6 +189,15 @@ static void bench_pass_code(const bench_case *run)
         sum += (uint32_t)((vsk_code_pass_fn)kernel->fn)(
             &test, (const int32_t *)(const void *)run->rows, terms + run->count,
             terms + 2 * run->count, terms + 3 * run->count, terms + 4 * run->count, run->count,
+            (uint16_t *)(void *)run->out);
+    } else if (bench_is(kernel, "front_dot")) {
+        ((vsk_front_dot_fn)kernel->fn)((const int16_t *)run->q, (const int8_t *)run->rows,
+                                       run->count - run->count % VSK_FRONT_ROWS, run->dim,
+                                       (int32_t *)(void *)run->out);
+    } else if (bench_is(kernel, "front_pass")) {
+        sum += (uint32_t)((vsk_front_pass_fn)kernel->fn)(
+            &front, (const int32_t *)(const void *)run->rows, terms + run->count,
+            terms + 2 * run->count, terms + 3 * run->count, run->count,
             (uint16_t *)(void *)run->out);
     }
     for (size_t i = 0; i < run->count; i++) {
@@ -348,7 +366,10 @@ static size_t bench_row_bytes(const vsk_kernel_row *kernel, size_t dim)
     if (bench_is(kernel, "code_dot")) {
         return dim / 2;
     }
-    if (bench_is(kernel, "code_pass")) {
+    if (bench_is(kernel, "front_dot")) {
+        return dim;
+    }
+    if (bench_is_pass(kernel)) {
         return BENCH_PASS_ARRAYS * sizeof(float);
     }
     if (bench_is_code(kernel)) {
@@ -392,7 +413,7 @@ static void bench_one(const vsk_kernel_row *kernel, size_t dim, const char *wher
     }
     bench_fill(has_f32_query ? VSK_F32 : kernel->type, q, sizeof q);
     bench_fill(bench_is(kernel, "checksum") ? VSK_I8 : row_type, memory, run.count * row_bytes);
-    if (bench_is(kernel, "code_pass")) {
+    if (bench_is_pass(kernel)) {
         run.count = BENCH_PASS_ROWS;
         bench_fill_pass(memory, run.count);
     }
@@ -416,14 +437,15 @@ static int bench_wanted(int argc, char **argv, const char *key, const char *valu
 static void bench_kernel(const vsk_kernel_row *kernel, size_t dim, const char *where, int argc,
                          char **argv, unsigned char *memory, float *out)
 {
-    int is_small = bench_is(kernel, "tile_") || bench_is(kernel, "code_pass") ||
+    int is_small = bench_is(kernel, "tile_") || bench_is_pass(kernel) ||
                    bench_is(kernel, "rotate") || bench_is(kernel, "encode");
     int is_ram = strcmp(where, "ram") == 0;
     char dim_text[24];
 
     snprintf(dim_text, sizeof dim_text, "%zu", dim);
     if ((kernel->needs & ~vsk_cpu_features()) != 0 || (is_small && is_ram) ||
-        (bench_is(kernel, "code_pass") && dim != BENCH_PASS_DIM) ||
+        (bench_is_pass(kernel) && dim != BENCH_PASS_DIM) ||
+        (bench_is(kernel, "front_dot") && dim > VSK_FRONT_MAX) ||
         !bench_wanted(argc, argv, "level", kernel->level) ||
         !bench_wanted(argc, argv, "operation", kernel->operation) ||
         !bench_wanted(argc, argv, "type", vsk_type_name(kernel->type)) ||

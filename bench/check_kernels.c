@@ -22,7 +22,9 @@ enum {
     CHECK_ROWS = 10, /* whole groups of rows and a rest */
     CHECK_QUERIES = 7,
     CHECK_CODE = 832, /* elements of a code: two windows, and a rest of a step */
-    CHECK_PASS = 1003
+    CHECK_PASS = 1003,
+    CHECK_FRONT = 128, /* directions of a front plane, and its rows */
+    CHECK_FRONT_ROWS = 16
 };
 
 static unsigned char check_a[CHECK_QUERIES * CHECK_DIM * 4];
@@ -96,6 +98,22 @@ static void check_run_code_pass(const vsk_kernel_row *kernel)
                                    (uint16_t *)(void *)check_out);
 }
 
+static void check_run_front_dot(const vsk_kernel_row *kernel)
+{
+    ((vsk_front_dot_fn)kernel->fn)((const int16_t *)(const void *)check_a, (const int8_t *)check_b,
+                                   CHECK_FRONT_ROWS, CHECK_FRONT, (int32_t *)(void *)check_out);
+}
+
+static void check_run_front_pass(const vsk_kernel_row *kernel)
+{
+    static const vsk_front_test test = {{-1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f}};
+    static const int32_t dots[CHECK_PASS];
+    const float *terms = (const float *)(const void *)check_b;
+
+    ((vsk_front_pass_fn)kernel->fn)(&test, dots, terms, terms + CHECK_PASS, terms + 2 * CHECK_PASS,
+                                    CHECK_PASS, (uint16_t *)(void *)check_out);
+}
+
 static void check_run_checksum(const vsk_kernel_row *kernel)
 {
     ((vsk_checksum_fn)kernel->fn)(check_a, sizeof check_a);
@@ -108,10 +126,9 @@ static check_run_fn check_runner(const vsk_kernel_row *kernel)
     static const struct {
         const char *operation;
         check_run_fn run;
-    } codes[] = {{"rotate", check_run_rotate},
-                 {"code_dot", check_run_code_dot},
-                 {"code_pass", check_run_code_pass},
-                 {"checksum", check_run_checksum}};
+    } codes[] = {{"rotate", check_run_rotate},       {"code_dot", check_run_code_dot},
+                 {"code_pass", check_run_code_pass}, {"checksum", check_run_checksum},
+                 {"front_dot", check_run_front_dot}, {"front_pass", check_run_front_pass}};
 
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         if (strcmp(kernel->operation, codes[i].operation) == 0) {

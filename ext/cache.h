@@ -21,7 +21,9 @@ typedef enum vs_cache_kind {
     VS_CACHE_BLOCK = 1,
     VS_CACHE_VIEW,
     VS_CACHE_ROWSET,
-    VS_CACHE_VECTORS
+    VS_CACHE_VECTORS,
+    VS_CACHE_LEARNER, /* of a front plane; id: that of the codes' description */
+    VS_CACHE_FRONT    /* of a cell */
 } vs_cache_kind;
 
 typedef struct vs_cache_key {

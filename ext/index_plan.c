@@ -8,9 +8,9 @@
  *
  *   rowid = x           unless x is a literal: it usually comes from a join, which asks which rows
  *                       of the other table are among the k nearest
- *   (a, b) IN (...)     SQLite hands it over as equalities, and searches once per value: each search
- *                       would give k rows. It also offers the plan without them, which is made
- *                       cheaper (INDEX_PLAN_EQUAL_US)
+ *   (a, b) IN (...)     SQLite hands it over as equalities, and searches once per value: each
+ * search would give k rows. It also offers the plan without them, which is made cheaper
+ * (INDEX_PLAN_EQUAL_US)
  *
  * A list, or a lower bound of the distance, that follows from a table which the plan under
  * consideration reads later, excludes that plan beside k.

@@ -129,6 +129,7 @@ int vs_indexed_run(vs_indexed *indexed, vs_metric metric, const void *queries, s
                               counters, &cascade, err);
     }
     counters->rows_scanned += cascade.scanned;
+    counters->rows_passed_p += cascade.passed_p;
     counters->rows_passed_b += cascade.passed_b;
     counters->rows_passed_c += cascade.passed_c;
     return rc;

@@ -72,6 +72,7 @@ static void metrics_sum(vs_counters *total, const vs_counters *counters)
     total->calls += counters->calls;
     total->rows_read += counters->rows_read;
     total->rows_scanned += counters->rows_scanned;
+    total->rows_passed_p += counters->rows_passed_p;
     total->rows_passed_b += counters->rows_passed_b;
     total->rows_passed_c += counters->rows_passed_c;
     total->rows_finished += counters->rows_finished;

@@ -20,7 +20,7 @@ typedef struct vs_counters {
     int64_t time_ns;
     /* vecshard tables: rows whose codes, or vectors where there are none, were looked at; of those,
      * left after plane B; and after plane C */
-    int64_t rows_scanned, rows_passed_b, rows_passed_c;
+    int64_t rows_scanned, rows_passed_p, rows_passed_b, rows_passed_c;
 } vs_counters;
 
 typedef struct vs_metrics_entry {

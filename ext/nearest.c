@@ -11,9 +11,9 @@
  * An index over a content table finds rows there by rowid. One that is gone (replaced without a
  * trigger firing) is excluded, and the search repeated, for its bounds had counted for the limit.
  *
- * Calls: view.c, rowset.c, nearest_scan.c, probe.c, scorer.c, distance.c, pool.c, store.c.
- * Called by: vtab_index.c, search.c, batch.c.
- * Threads: the connection's; the scan on those of the pool.
+ * Calls: view.c, rowset.c, nearest_scan.c, front.c, front_learn.c, probe.c, scorer.c, distance.c,
+ * pool.c, store.c. Called by: vtab_index.c, search.c, batch.c. Threads: the connection's; the scan
+ * on those of the pool.
  */
 #include "nearest_impl.h"
 
@@ -135,6 +135,7 @@ static void nearest_free_run(nearest_run *run)
     }
     sqlite3_free(run->queries);
     sqlite3_free(run->planes);
+    sqlite3_free(run->direction);
     sqlite3_free((void *)run->codes);
 }
 
@@ -181,6 +182,45 @@ static int nearest_find_codes(vs_nearest *nearest, nearest_run *run, vs_err *err
     return rc;
 }
 
+/* The basis of the view's front planes, or what its learner wants to see of the search. */
+static int nearest_find_basis(nearest_run *run)
+{
+    vs_learner *learner = run->view->learner;
+    size_t i = 0;
+    while (learner != NULL && i < run->code_count && run->codes[i]->id != learner->code_id) {
+        i++;
+    }
+    if (learner == NULL || i == run->code_count) {
+        return SQLITE_OK;
+    }
+    run->learned_code = i;
+    run->basis = vs_learner_basis(learner);
+    if (run->basis != NULL && run->basis->code_dim != run->codes[i]->code_dim) {
+        run->basis = NULL; /* of a file that repeats ids */
+    }
+    if (run->basis == NULL && run->rows == NULL && vs_learner_is_open(learner)) {
+        run->direction = sqlite3_malloc64(run->codes[i]->code_dim * sizeof *run->direction);
+        return run->direction == NULL ? SQLITE_NOMEM : SQLITE_OK;
+    }
+    return SQLITE_OK;
+}
+
+/* One query's probes, and what its front plane or the learner needs. */
+static void nearest_prepare_probes(vs_nearest *nearest, nearest_run *run, size_t q, float *scratch)
+{
+    nearest_query *query = &run->queries[q];
+    size_t code_dim = vsk_code_dim(nearest->spec->dim);
+    for (size_t i = 0; i < run->code_count; i++) {
+        vs_probe_init(&query->probes[i], run->codes[i], nearest->metric, nearest->spec->type,
+                      query->data, scratch, run->planes + q * run->query_stride + i * 2 * code_dim);
+        if (i == run->learned_code && run->basis != NULL) {
+            vs_front_query_init(&query->front, run->basis, &query->probes[i], scratch);
+        } else if (i == run->learned_code && run->direction != NULL && q == 0) {
+            memcpy(run->direction, scratch, code_dim * sizeof *scratch);
+        }
+    }
+}
+
 /* Makes the queries ready: for the codes, and for full vectors. */
 static int nearest_prepare_queries(vs_nearest *nearest, nearest_run *run, const void *queries)
 {
@@ -202,11 +242,7 @@ static int nearest_prepare_queries(vs_nearest *nearest, nearest_run *run, const 
             rc = SQLITE_NOMEM;
             break;
         }
-        for (size_t i = 0; i < run->code_count; i++) {
-            vs_probe_init(&query->probes[i], run->codes[i], nearest->metric, spec->type,
-                          query->data, scratch,
-                          run->planes + q * run->query_stride + i * 2 * code_dim);
-        }
+        nearest_prepare_probes(nearest, run, q, scratch);
         vs_vec vec = {query->data, spec->dim, spec->type};
         rc = vs_scorer_init(&query->scorer, nearest->metric, &vec);
     }
@@ -230,6 +266,7 @@ static int nearest_prepare_lane(nearest_run *run, size_t q, size_t k, nearest_la
     if (run->code_count > 0) {
         memcpy(lane->probes, run->queries[q].probes, run->code_count * sizeof *lane->probes);
     }
+    lane->front = run->queries[q].front;
     lane->scorer = run->queries[q].scorer;
     lane->limit = INFINITY;
     return SQLITE_OK;
@@ -264,7 +301,8 @@ static int nearest_prepare_workers(nearest_run *run, size_t k)
 static int nearest_workers(const vs_nearest *nearest, const nearest_run *run)
 {
     int64_t rows = run->rows != NULL ? run->rows->rows : run->view->live;
-    int64_t row_bytes = (int64_t)(nearest->store->geometry.vectors[nearest->vector].is_coded
+    int64_t row_bytes = (int64_t)(run->basis != NULL ? run->basis->m
+                                  : nearest->store->geometry.vectors[nearest->vector].is_coded
                                       ? vsk_code_dim(nearest->spec->dim) / 2
                                       : vsk_bytes(nearest->spec->type, nearest->spec->dim));
     int64_t parts = rows * row_bytes * (int64_t)run->query_count / NEAREST_THREAD_BYTES;
@@ -561,6 +599,25 @@ static int nearest_compare_ids(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
+/* Shows the first query to the view's learner. */
+static void nearest_teach(const nearest_run *run, const vsk_hit *hits, size_t count, size_t k)
+{
+    int64_t scanned = 0, passed = 0;
+    if (run->direction == NULL || run->excluded_count > 0 || run->floor != -INFINITY) {
+        return;
+    }
+    for (int w = 0; w < run->worker_count; w++) {
+        scanned += run->workers[w].cascade.scanned;
+        passed += run->workers[w].cascade.passed_b;
+    }
+    vs_lesson lesson = {.view = run->view,
+                        .probe = &run->queries[0].probes[run->learned_code],
+                        .direction = run->direction,
+                        .limit = count == k ? hits[k - 1].distance : INFINITY,
+                        .passed_b = (double)passed / (double)(scanned > 0 ? scanned : 1)};
+    vs_learner_take(run->view->learner, &lesson);
+}
+
 /* One scan for some queries, and their answers. */
 static int nearest_attempt(vs_nearest *nearest, nearest_run *run, const void *queries, size_t k,
                            vsk_hit *hits, size_t *counts, vs_counters *counters,
@@ -568,6 +625,9 @@ static int nearest_attempt(vs_nearest *nearest, nearest_run *run, const void *qu
 {
     int is_coded = nearest_codes_serve(nearest, run->filter);
     int rc = is_coded ? nearest_find_codes(nearest, run, err) : SQLITE_OK;
+    if (rc == SQLITE_OK && is_coded) {
+        rc = nearest_find_basis(run);
+    }
     run->worker_count =
         is_coded || !vs_declare_is_coded(nearest->spec) ? nearest_workers(nearest, run) : 1;
     if (rc == SQLITE_OK) {
@@ -583,6 +643,7 @@ static int nearest_attempt(vs_nearest *nearest, nearest_run *run, const void *qu
     for (int w = 0; rc == SQLITE_OK && w < run->worker_count; w++) {
         const nearest_worker *worker = &run->workers[w];
         cascade->scanned += worker->cascade.scanned;
+        cascade->passed_p += worker->cascade.passed_p;
         cascade->passed_b += worker->cascade.passed_b;
         cascade->passed_c += worker->cascade.passed_c;
         counters->rows_finished += worker->finished;
@@ -601,6 +662,9 @@ static int nearest_attempt(vs_nearest *nearest, nearest_run *run, const void *qu
             counts[q] = topk.count;
             counters->rows_returned += (int64_t)topk.count;
         }
+    }
+    if (rc == SQLITE_OK) {
+        nearest_teach(run, hits, counts[0], k);
     }
     return rc;
 }
@@ -700,6 +764,9 @@ int vs_nearest_batch(vs_nearest *nearest, const void *queries, size_t count,
         }
     }
     vs_store_end_reading(nearest->store);
+    if (rc == SQLITE_OK) {
+        vs_view_make_fronts(nearest->store, view);
+    }
     vs_cached_unref(rows);
     vs_cached_unref(view);
     return rc;

@@ -10,8 +10,9 @@
 
 /* What searches did, beside vs_counters: rows that reached each step. */
 typedef struct vs_cascade {
-    int64_t scanned;  /* rows whose plane B (or vector, in plain cells) was looked at */
-    int64_t passed_b; /* of those, rows left after plane B */
+    int64_t scanned; /* rows whose front plane, plane B, or vector (in plain cells) was looked at */
+    int64_t passed_p; /* of those in cells with a front plane, rows left after it */
+    int64_t passed_b; /* rows left after plane B */
     int64_t passed_c; /* and after plane C */
     int64_t refined;  /* full vectors read, distances computed canonically */
 } vs_cascade;

@@ -7,6 +7,7 @@
 #ifndef VS_NEAREST_IMPL_H
 #define VS_NEAREST_IMPL_H
 
+#include "front_learn.h"
 #include "nearest.h"
 #include "pool.h"
 #include "probe.h"
@@ -27,10 +28,11 @@ typedef struct nearest_lane {
     vsk_hit *highs_memory;
     nearest_candidate *candidates; /* owned */
     size_t count, capacity;
-    double limit;     /* the limit that probes and scorer have */
-    vs_probe *probes; /* owned: [code_count], copies of the query's */
-    vs_scorer scorer; /* a copy of the query's: borrows its memory */
-    int is_full;      /* no room for a candidate: the rest of the cell is left to the caller */
+    double limit;         /* the limit that probes and scorer have */
+    vs_probe *probes;     /* owned: [code_count], copies of the query's */
+    vs_front_query front; /* a copy of the query's */
+    vs_scorer scorer;     /* a copy of the query's: borrows its memory */
+    int is_full;          /* no room for a candidate: the rest of the cell is left to the caller */
 } nearest_lane;
 
 typedef struct nearest_worker {
@@ -46,6 +48,7 @@ typedef struct nearest_worker {
 /* One query. */
 typedef struct nearest_query {
     vs_probe *probes;     /* owned: [code_count] */
+    vs_front_query front; /* for run->basis */
     vs_scorer scorer;     /* owned */
     const void *data;     /* [dim] of the declared type */
     _Atomic double limit; /* rows above it are in no answer: falls */
@@ -67,6 +70,9 @@ typedef struct nearest_run {
     int8_t *planes;        /* owned: of the probes, [query_count][code_count][2][code_dim] */
     const vs_code **codes; /* descriptions that occur in the view */
     size_t code_count;
+    const vs_basis *basis; /* of front planes; NULL: none */
+    float *direction;      /* owned: of the first query, for the view's learner; NULL: not wanted */
+    size_t learned_code;   /* number of the learner's description in codes */
     nearest_worker *workers;
     int worker_count;
     atomic_size_t next; /* cell to take */

@@ -1,13 +1,14 @@
 /*
  * nearest_scan.c - the scan of a search: which rows may still be in the answer.
  *
- * Each row of a coded cell passes up to three steps, each on more of its code, and only while its
- * lower bound is within the limit: plane B against the upper half of the query's bits, for a whole
- * cell at once; plane C with the same; both planes against all of the query's bits. The limit is
- * the k-th smallest upper bound seen so far, shared by the workers, so it needs no full vector.
- * Rows of plain cells get their distances at once.
+ * Each row of a coded cell passes up to four steps, each on more of it, and only while its lower
+ * bound is within the limit: the front plane, where the cell has one, for a whole cell at once;
+ * plane B against the upper half of the query's bits, for a whole cell at once; plane C with the
+ * same; both planes against all of the query's bits. The limit is the k-th smallest upper bound
+ * seen so far, shared by the workers, so it needs no full vector. Rows of plain cells get their
+ * distances at once.
  *
- * Calls: probe.c, scorer.c, rowset.c, kernels.
+ * Calls: front.c, probe.c, scorer.c, rowset.c, kernels.
  * Called by: nearest.c.
  * Threads: workers, each on its own lanes; they read the view and touch no SQLite.
  */
@@ -48,6 +49,9 @@ static void scan_refresh_limit(nearest_run *run, size_t query, nearest_lane *lan
         lane->limit = limit;
         for (size_t i = 0; i < run->code_count; i++) {
             vs_probe_set_limit(&lane->probes[i], limit);
+        }
+        if (run->basis != NULL) {
+            vs_front_query_set_limit(&lane->front, &lane->probes[run->learned_code], limit);
         }
         vs_scorer_set_limit(&lane->scorer, limit);
     }
@@ -141,6 +145,19 @@ static int scan_add_candidate(const scan_place *place, uint32_t slot, double lo,
 
 /* ---- coded cells ----------------------------------------------------------------------------- */
 
+/* Asks for memory that will be read soon. */
+static void scan_fetch(const void *at, size_t bytes)
+{
+#if defined(__GNUC__)
+    for (size_t line = 0; line < bytes; line += 64) {
+        __builtin_prefetch((const char *)at + line);
+    }
+#else
+    (void)at;
+    (void)bytes;
+#endif
+}
+
 static int32_t scan_dot(const int8_t *q, const uint8_t *row, size_t code_dim)
 {
     int32_t out = 0;
@@ -185,28 +202,66 @@ static int scan_row(const scan_place *place, const vs_probe *probe, uint32_t slo
     return scan_add_candidate(place, slot, lo, hi, 0);
 }
 
+/* One row from plane B on. */
+static int scan_single(const scan_place *place, const vs_probe *probe, uint32_t slot)
+{
+    const vs_block *block = place->block;
+    vs_probe_products products = {0, 0, 0, 0};
+    double lo = -INFINITY, hi = INFINITY;
+    if (probe->is_usable) {
+        products.high_b =
+            scan_dot(probe->q.high, block->plane_b + slot * block->b_stride, block->code_dim);
+        vs_probe_bounds(probe, VS_PROBE_PLANE_B, &products, (double)block->r[slot],
+                        (double)block->cos4[slot], (double)block->sin4[slot],
+                        (double)block->inv4[slot], &lo, &hi);
+    }
+    if (lo > place->worker->lanes[place->query].limit) {
+        return SQLITE_OK;
+    }
+    return scan_row(place, probe, slot, products.high_b);
+}
+
 /* Few rows of the cell are wanted: plane B row by row. */
 static int scan_sparse(const scan_place *place, const vs_probe *probe, const uint64_t *mask,
                        size_t words)
 {
-    const vs_block *block = place->block;
-    nearest_lane *lane = &place->worker->lanes[place->query];
     int rc = SQLITE_OK;
     for (size_t w = 0; w < words; w++) {
         for (uint64_t rest = mask[w]; rest != 0 && rc == SQLITE_OK; rest &= rest - 1) {
-            uint32_t slot = (uint32_t)(64 * w) + (uint32_t)__builtin_ctzll(rest);
-            vs_probe_products products = {0, 0, 0, 0};
-            double lo = -INFINITY, hi = INFINITY;
-            if (probe->is_usable) {
-                products.high_b = scan_dot(probe->q.high, block->plane_b + slot * block->b_stride,
-                                           block->code_dim);
-                vs_probe_bounds(probe, VS_PROBE_PLANE_B, &products, (double)block->r[slot],
-                                (double)block->cos4[slot], (double)block->sin4[slot],
-                                (double)block->inv4[slot], &lo, &hi);
-            }
-            if (!(lo > lane->limit)) {
-                rc = scan_row(place, probe, slot, products.high_b);
-            }
+            rc = scan_single(place, probe, (uint32_t)(64 * w) + (uint32_t)__builtin_ctzll(rest));
+        }
+    }
+    return rc;
+}
+
+/* The cell's front plane for this run's basis, or NULL. */
+static const vs_front *scan_get_front(const nearest_run *run, size_t cell)
+{
+    const vs_front *front =
+        atomic_load_explicit(&run->view->cells[cell].front, memory_order_acquire);
+    return front != NULL && front->basis == run->basis ? front : NULL;
+}
+
+/* The whole cell by its front plane, then row by row what it leaves. */
+static int scan_by_front(const scan_place *place, const vs_probe *probe, const vs_front *front,
+                         const uint64_t *mask)
+{
+    const vs_block *block = place->block;
+    nearest_worker *worker = place->worker;
+    const vs_front_query *query = &worker->lanes[place->query].front;
+    uint16_t *passed = worker->passed;
+    int rc = SQLITE_OK;
+    vsk_get()->front_dot(query->w, front->projections, block->slots, front->basis->m, worker->dots);
+    size_t count = vsk_get()->front_pass(&query->test, worker->dots, front->t, front->rest,
+                                         front->g, block->slots, passed);
+    for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
+        uint32_t slot = passed[i];
+        if (i + 1 < count) {
+            scan_fetch(block->plane_b + passed[i + 1] * block->b_stride, block->code_dim / 2);
+        }
+        if (mask[slot / 64] >> (slot % 64) & 1u) {
+            worker->cascade.passed_p++;
+            rc = scan_single(place, probe, slot);
         }
     }
     return rc;
@@ -224,14 +279,9 @@ static int scan_dense(const scan_place *place, const vs_probe *probe, const int3
     int rc = SQLITE_OK;
     for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
         uint32_t slot = passed[i];
-#if defined(__GNUC__)
         if (i + SCAN_PREFETCH < count && block->plane_c != NULL) {
-            const uint8_t *ahead = block->plane_c + passed[i + SCAN_PREFETCH] * plane_bytes;
-            for (size_t line = 0; line < plane_bytes; line += 64) {
-                __builtin_prefetch(ahead + line);
-            }
+            scan_fetch(block->plane_c + passed[i + SCAN_PREFETCH] * plane_bytes, plane_bytes);
         }
-#endif
         if (mask[slot / 64] >> (slot % 64) & 1u) {
             rc = scan_row(place, probe, slot, dots[slot]);
         }
@@ -246,8 +296,15 @@ static int scan_coded(scan_place *place, size_t code, const uint64_t *mask, size
     nearest_run *run = place->run;
     nearest_worker *worker = place->worker;
     const vs_block *block = place->block;
+    const vs_front *front = is_sparse ? NULL : scan_get_front(run, place->cell);
     int rc = SQLITE_OK;
-    for (size_t first = 0; first < run->query_count && rc == SQLITE_OK;
+    for (size_t query = 0; front != NULL && query < run->query_count && rc == SQLITE_OK; query++) {
+        nearest_lane *lane = &worker->lanes[query];
+        place->query = query;
+        scan_refresh_limit(run, query, lane);
+        rc = scan_by_front(place, &lane->probes[code], front, mask);
+    }
+    for (size_t first = 0; front == NULL && first < run->query_count && rc == SQLITE_OK;
          first += NEAREST_DOT_QUERIES) {
         size_t count = run->query_count - first;
         count = count < NEAREST_DOT_QUERIES ? count : NEAREST_DOT_QUERIES;
@@ -320,15 +377,16 @@ static size_t scan_code(const nearest_run *run, size_t cell)
 /* ---- the first limit --------------------------------------------------------------------------
  */
 
-/* What the distance of a row seems to be: by plane B alone, in a unit of its own, without bounds.
- */
+/* What the distance of a row seems to be, by plane B alone, without bounds: in the unit of
+ * vs_front_estimate. */
 static double scan_estimate(const vs_probe *probe, const vs_block *block, uint32_t slot,
                             int32_t dot)
 {
     double r = (double)block->r[slot];
     double cosine = (double)block->cos4[slot] * (double)probe->test.scale *
                     (double)(2 * dot - probe->test.offset2) * (double)block->inv4[slot];
-    return probe->metric == VS_DOT ? -r * cosine : r * r - 2.0 * r * probe->length * cosine;
+    double product = r * probe->length * cosine;
+    return probe->metric == VS_DOT ? -product : r * r - 2.0 * product;
 }
 
 /* Offers the rows of one cell; ids are places: cell number * slots + slot. */
@@ -343,12 +401,21 @@ static void scan_sample_cell(nearest_run *run, size_t query, size_t cell, vsk_to
     if (run->rows != NULL) {
         vs_rowset_mask(run->rows, cell, mask, words);
     }
-    vsk_get()->code_dot(probe->q.high, block->code_dim, 1, block->plane_b, block->b_stride,
-                        block->slots, block->code_dim, worker->dots);
+    const vs_front *front = scan_get_front(run, cell);
+    const vs_front_query *front_query = &run->queries[query].front;
+    if (front != NULL) {
+        vsk_get()->front_dot(front_query->w, front->projections, block->slots, front->basis->m,
+                             worker->dots);
+    } else {
+        vsk_get()->code_dot(probe->q.high, block->code_dim, 1, block->plane_b, block->b_stride,
+                            block->slots, block->code_dim, worker->dots);
+    }
     for (size_t w = 0; w < words; w++) {
         for (uint64_t rest = mask[w]; rest != 0; rest &= rest - 1) {
             uint32_t slot = (uint32_t)(64 * w) + (uint32_t)__builtin_ctzll(rest);
-            double estimate = scan_estimate(probe, block, slot, worker->dots[slot]);
+            double estimate = front != NULL
+                                  ? vs_front_estimate(front_query, front, slot, worker->dots[slot])
+                                  : scan_estimate(probe, block, slot, worker->dots[slot]);
             if (estimate < vsk_topk_worst(nearest)) { /* not for NaN: no bound */
                 vsk_topk_push(nearest, estimate, (int64_t)(cell * block->slots + slot));
             }
@@ -447,24 +514,25 @@ int vs_nearest_scan_block(nearest_run *run, nearest_worker *worker, const vs_blo
  * end of a cell. */
 static void scan_prefetch(const nearest_run *run, size_t cell)
 {
-#if defined(__GNUC__)
     const vs_block *block = cell < run->view->cell_count ? run->view->cells[cell].block : NULL;
     if (block == NULL || !block->is_coded) {
         return;
     }
-    for (size_t line = 0; line < SCAN_PREFETCH_BYTES; line += 64) {
-        __builtin_prefetch(block->plane_b + line);
+    const vs_front *front = scan_get_front(run, cell);
+    size_t bytes = block->slots * sizeof(float);
+    if (front != NULL) {
+        const float *const terms[] = {front->t, front->rest, front->g};
+        scan_fetch(front->projections, SCAN_PREFETCH_BYTES);
+        for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
+            scan_fetch(terms[i], bytes);
+        }
+        return;
     }
     const float *const terms[] = {block->inv4, block->cos4, block->sin4, block->r};
+    scan_fetch(block->plane_b, SCAN_PREFETCH_BYTES);
     for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
-        for (size_t line = 0; line < block->slots; line += 16) {
-            __builtin_prefetch(terms[i] + line);
-        }
+        scan_fetch(terms[i], bytes);
     }
-#else
-    (void)run;
-    (void)cell;
-#endif
 }
 
 void vs_nearest_scan_task(void *arg, int number)

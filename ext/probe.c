@@ -59,9 +59,7 @@ void vs_probe_init(vs_probe *probe, const vs_code *code, vs_metric metric, vsk_t
     vs_probe_set_limit(probe, INFINITY);
 }
 
-/* The largest distance in the space that a row with a canonical distance of at most `limit` can
- * have. */
-static double probe_space_limit(const vs_probe *probe, double limit)
+double vs_probe_space_limit(const vs_probe *probe, double limit)
 {
     if (probe->metric == VS_L2) {
         return limit < 0.0 ? -1.0 : limit * (1.0 + PROBE_CANONICAL);
@@ -87,7 +85,7 @@ void vs_probe_set_limit(vs_probe *probe, double limit)
         beta = (-limit - probe->bias) / length -
                PROBE_CANONICAL * (probe->anchor_norm + fabs(limit) / length);
     } else { /* r^2 + rho^2 - 2 r rho U > limit^2 */
-        double space = probe_space_limit(probe, limit);
+        double space = vs_probe_space_limit(probe, limit);
         if (space < 0.0) {
             space = 0.0; /* nothing is below zero; rows at zero are left to their distances */
         }

@@ -36,6 +36,10 @@ void vs_probe_init(vs_probe *probe, const vs_code *code, vs_metric metric, vsk_t
 /* Rows whose distance is certainly above the limit may be dropped by probe->test from now on. */
 void vs_probe_set_limit(vs_probe *probe, double limit);
 
+/* The largest distance in the codes' space that a row with a canonical distance of at most `limit`
+ * can have; below 0: none can. Not for dot. */
+double vs_probe_space_limit(const vs_probe *probe, double limit);
+
 /* A row's products with the query's planes: b and c of its own planes. */
 typedef struct vs_probe_products {
     int32_t high_b, high_c; /* with q.high */

@@ -4,9 +4,10 @@
  * Cells are decoded once, into arrays that the scan kernels read from end to end, and shared by all
  * connections under the random stamp of their content. The directory that lists them is such an
  * object too, under the table's stamp. So the first search after a change reads the directory and
- * the cells that changed, and the next ones read nothing but the head.
+ * the cells that changed, and the next ones read nothing but the head. Front planes of cells are
+ * objects of their own: they come later, and not to every table.
  *
- * Calls: store.c, format.c, cache.c, metrics.c.
+ * Calls: store.c, format.c, cache.c, metrics.c, front.c, front_learn.c (life).
  * Called by: nearest.c, rowset.c.
  * Threads: making views: the connection's. Finished views and blocks: any.
  */
@@ -15,9 +16,13 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "front_learn.h"
+
 #define VIEW_ALIGN 64
-#define VIEW_LOAD_NS 2000000 /* of one search that has found little in memory */
-#define VIEW_JOB_CELLS 64    /* a longer load is shown in vec_jobs */
+#define VIEW_LOAD_NS 2000000   /* of one search that has found little in memory */
+#define VIEW_FRONT_NS 20000000 /* of making front planes in one search */
+#define VIEW_SERIAL_SHIFT 44   /* of a basis's serial, above the cell's id in a key */
+#define VIEW_JOB_CELLS 64      /* a longer load is shown in vec_jobs */
 
 static size_t view_align(size_t n)
 {
@@ -331,7 +336,9 @@ static void view_before_free(vs_cached *self)
     vs_view *view = (vs_view *)(void *)self;
     for (size_t i = 0; i < view->cell_count; i++) {
         vs_cached_unref(view->cells[i].block);
+        vs_cached_unref(atomic_load(&view->cells[i].front));
     }
+    vs_cached_unref(view->learner);
 }
 
 /* Cells by (part, id). */
@@ -449,6 +456,91 @@ static int view_load(vs_store *store, vs_view *view, int *out_is_complete, vs_er
     return rc;
 }
 
+/* ---- front planes ---------------------------------------------------------------------------- */
+
+int vs_view_has_code(const vs_view *view, size_t i, uint64_t code_id)
+{
+    const vs_view_cell *cell = &view->cells[i];
+    return cell->block != NULL && cell->block->is_coded &&
+           cell->cell.code_id[view->vector] == code_id;
+}
+
+/* The learner of the first coded cell's description, when all cells are in memory. */
+static void view_find_learner(const vs_store *store, vs_view *view)
+{
+    static const uint8_t any_stamp[VS_STAMP_BYTES];
+    const vs_view_cell *coded = NULL;
+    vs_cache_key key;
+    for (size_t i = 0; i < view->cell_count; i++) {
+        const vs_view_cell *cell = &view->cells[i];
+        if (cell->block == NULL) {
+            return;
+        }
+        coded = coded == NULL && cell->block->is_coded ? cell : coded;
+    }
+    if (coded == NULL || view->slots % VSK_FRONT_ROWS != 0) {
+        return;
+    }
+    uint64_t code_id = coded->cell.code_id[view->vector];
+    view_key(store, view->vector, VS_CACHE_LEARNER, (int64_t)code_id, any_stamp, &key);
+    view->learner = vs_cache_get(&key);
+    if (view->learner == NULL) {
+        view->learner = vs_learner_new(code_id, coded->block->code_dim);
+        if (view->learner != NULL) {
+            view->learner = vs_cache_put(&key, view->learner);
+        }
+    }
+}
+
+/* A cell's front plane from the cache, or made and put there; NULL without memory or room. */
+static vs_front *view_get_front(const vs_store *store, const vs_view *view, size_t i,
+                                vs_basis *basis)
+{
+    const vs_view_cell *cell = &view->cells[i];
+    vs_cache_key key;
+    view_key(store, view->vector, VS_CACHE_FRONT, cell->cell.id, cell->cell.stamp, &key);
+    key.id ^= basis->serial << VIEW_SERIAL_SHIFT; /* another basis, another thing */
+    vs_front *front = vs_cache_get(&key);
+    if (front != NULL && front->basis == basis && front->slots == view->slots) {
+        return front;
+    }
+    vs_cached_unref(front);
+    if (!vs_cache_has_room(&key, vs_front_bytes(basis, view->slots))) {
+        return NULL;
+    }
+    front = vs_front_new(basis, cell->block);
+    return front == NULL ? NULL : vs_cache_put(&key, front);
+}
+
+void vs_view_make_fronts(const vs_store *store, vs_view *view)
+{
+    int64_t deadline = vs_metrics_now_ns() + VIEW_FRONT_NS;
+    vs_basis *basis = vs_learner_basis(view->learner);
+    size_t i = atomic_load(&view->front_cells);
+    for (; basis != NULL && i < view->cell_count; i++) {
+        vs_front *none = NULL;
+        if (atomic_load(&view->cells[i].front) != NULL ||
+            !vs_view_has_code(view, i, basis->code_id) ||
+            view->cells[i].block->code_dim != basis->code_dim) {
+            continue;
+        }
+        if (vs_metrics_now_ns() > deadline) {
+            break;
+        }
+        vs_front *front = view_get_front(store, view, i, basis);
+        if (front == NULL) {
+            i = view->cell_count; /* those that there are will do */
+            break;
+        }
+        if (!atomic_compare_exchange_strong(&view->cells[i].front, &none, front)) {
+            vs_cached_unref(front); /* another thread was faster */
+        }
+    }
+    if (basis != NULL) {
+        atomic_store(&view->front_cells, i);
+    }
+}
+
 int vs_view_get(vs_store *store, int vector, vs_view **out, vs_err *err)
 {
     vs_head head;
@@ -485,7 +577,11 @@ int vs_view_get(vs_store *store, int vector, vs_view **out, vs_err *err)
         vs_cached_unref(view);
         return rc;
     }
-    *out = is_complete ? vs_cache_put(&key, view) : view;
+    if (is_complete) {
+        view_find_learner(store, view);
+        view = vs_cache_put(&key, view);
+    }
+    *out = view;
     return SQLITE_OK;
 }
 

@@ -30,9 +30,13 @@ typedef struct vs_block {
     uint8_t *vectors; /* [slots][vector_bytes], 64-byte aligned */
 } vs_block;
 
+typedef struct vs_front vs_front;     /* front.h */
+typedef struct vs_learner vs_learner; /* front_learn.h */
+
 typedef struct vs_view_cell {
     vs_cell cell;
-    vs_block *block; /* one reference; NULL: not kept in memory, read for each search */
+    vs_block *block;           /* one reference; NULL: not kept in memory, read for each search */
+    _Atomic(vs_front *) front; /* one reference; NULL: none, or none yet */
 } vs_view_cell;
 
 typedef struct vs_view {
@@ -42,8 +46,10 @@ typedef struct vs_view {
     size_t cell_count;
     int64_t live; /* rows */
     size_t slots;
-    vs_view_cell *cells; /* by (part, id); in the same allocation */
-    uint32_t *by_id;     /* [cell_count] numbers of cells, by id */
+    vs_learner *learner;       /* one reference; NULL: no front plane, or cells are not in memory */
+    atomic_size_t front_cells; /* cells from the first on that have a front plane, or need none */
+    vs_view_cell *cells;       /* by (part, id); in the same allocation */
+    uint32_t *by_id;           /* [cell_count] numbers of cells, by id */
 } vs_view;
 
 /*
@@ -62,6 +68,13 @@ int vs_view_block(vs_store *store, const vs_view *view, size_t i, vs_block **scr
 /* The same with full vectors, also for a coded cell. Only where vs_store_has_vectors. */
 int vs_view_vectors(vs_store *store, const vs_view *view, size_t i, vs_block **scratch,
                     const vs_block **out, vs_err *err);
+
+/* Is the cell in memory, with codes of this description? */
+int vs_view_has_code(const vs_view *view, size_t i, uint64_t code_id);
+
+/* Makes front planes of cells, for some milliseconds, once the view's learner has a basis. Without
+ * memory, or room in the cache, there are fewer. */
+void vs_view_make_fronts(const vs_store *store, vs_view *view);
 
 /* A stored vector in the type that users see: out [dim] of spec->type. */
 void vs_view_widen(const vs_vector_spec *spec, const void *stored, void *out);

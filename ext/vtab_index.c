@@ -272,6 +272,7 @@ static void index_report(index_cursor *cursor)
     sqlite3_snprintf((int)sizeof target, target, "%s.%s", table->store.label,
                      table->store.declaration.columns[spec->column].name);
     cursor->counters.rows_scanned += cursor->cascade.scanned;
+    cursor->counters.rows_passed_p += cursor->cascade.passed_p;
     cursor->counters.rows_passed_b += cursor->cascade.passed_b;
     cursor->counters.rows_passed_c += cursor->cascade.passed_c;
     vs_metrics_add(&conn->metrics, target, "match", vs_declare_is_coded(spec) ? "codes" : "vectors",

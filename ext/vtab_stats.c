@@ -243,8 +243,8 @@ static void vtab_stats_counters_column(sqlite3_context *ctx, const void *row, in
     } else if (column == 9) {
         sqlite3_result_double(ctx, (double)counters->time_ns / 1e6);
     } else {
-        const int64_t of_codes[] = {counters->rows_scanned, counters->rows_passed_b,
-                                    counters->rows_passed_c};
+        const int64_t of_codes[] = {counters->rows_scanned, counters->rows_passed_p,
+                                    counters->rows_passed_b, counters->rows_passed_c};
         sqlite3_result_int64(ctx, of_codes[column - 10]);
     }
 }
@@ -319,7 +319,8 @@ static const vtab_stats_table vtab_stats_tables[] = {
      "CREATE TABLE vec_stats(target TEXT, operation TEXT, strategy TEXT, calls INTEGER, rows_read "
      "INTEGER, "
      "rows_finished INTEGER, rows_skipped INTEGER, rows_returned INTEGER, fallbacks INTEGER, "
-     "time_ms REAL, rows_scanned INTEGER, rows_passed_b INTEGER, rows_passed_c INTEGER)",
+     "time_ms REAL, rows_scanned INTEGER, rows_passed_p INTEGER, rows_passed_b INTEGER, "
+     "rows_passed_c INTEGER)",
      0, sizeof(vs_metrics_entry), vtab_stats_counters_capacity, vtab_stats_counters_take,
      vtab_stats_counters_column},
     {"vec_jobs",

@@ -117,6 +117,14 @@ typedef size_t (*vsk_code_pass_fn)(const struct vsk_code_test *test, const int32
 typedef void (*vsk_rotate_fn)(float *v, size_t n);
 typedef uint32_t (*vsk_checksum_fn)(const void *data, size_t n);
 
+/* Integer products and the bound test on the front plane: see front.h. */
+struct vsk_front_test;
+typedef void (*vsk_front_dot_fn)(const int16_t *w, const int8_t *rows, size_t count, size_t m,
+                                 int32_t *out);
+typedef size_t (*vsk_front_pass_fn)(const struct vsk_front_test *test, const int32_t *dots,
+                                    const float *t, const float *rest, const float *g,
+                                    size_t count, uint16_t *out);
+
 /*
  * The dispatch table. Every pointer is set, at every level, except: entries marked "-" stay NULL
  * because the pair of operation and type has no meaning. Index by vsk_type.
@@ -145,6 +153,8 @@ typedef struct vsk_table {
     vsk_code_dot_fn code_dot;
     vsk_code_pass_fn code_pass;
     vsk_checksum_fn checksum;
+    vsk_front_dot_fn front_dot;
+    vsk_front_pass_fn front_pass;
 } vsk_table;
 
 /*

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "code.h"
+#include "front.h"
 #include "vsk.h"
 
 #if defined(__FAST_MATH__)
@@ -131,6 +132,11 @@ typedef size_t vsk_code_pass_kernel(const struct vsk_code_test *test, const int3
                                     const float *inv, const float *cos, const float *sin,
                                     const float *r, size_t count, uint16_t *out);
 typedef uint32_t vsk_checksum_kernel(const void *data, size_t n);
+typedef void vsk_front_dot_kernel(const int16_t *w, const int8_t *rows, size_t count, size_t m,
+                                  int32_t *out);
+typedef size_t vsk_front_pass_kernel(const struct vsk_front_test *test, const int32_t *dots,
+                                     const float *t, const float *rest, const float *g,
+                                     size_t count, uint16_t *out);
 
 /*
  * Families of rows: X(kind, field of vsk_table, operation, vsk_type, function, level, needs).
@@ -169,11 +175,18 @@ typedef uint32_t vsk_checksum_kernel(const void *data, size_t n);
 #define VSK_ROW_CHECKSUM(X, isa, level, needs)                                                     \
     X(checksum, checksum, "checksum", VSK_BIT, vsk_checksum_bit_##isa, level, needs)
 
+#define VSK_ROW_FRONT_DOT(X, isa, level, needs)                                                    \
+    X(front_dot, front_dot, "front_dot", VSK_I8, vsk_front_dot_i8_##isa, level, needs)
+#define VSK_ROW_FRONT_PASS(X, isa, level, needs)                                                   \
+    X(front_pass, front_pass, "front_pass", VSK_F32, vsk_front_pass_f32_##isa, level, needs)
+
 #define VSK_ROWS_CODE(X, isa, level, needs)                                                        \
     VSK_ROW_ROTATE(X, isa, level, needs)                                                           \
     VSK_ROW_CODE_DOT(X, isa, level, needs)                                                         \
     VSK_ROW_CODE_PASS(X, isa, level, needs)                                                        \
-    VSK_ROW_CHECKSUM(X, isa, level, needs)
+    VSK_ROW_CHECKSUM(X, isa, level, needs)                                                         \
+    VSK_ROW_FRONT_DOT(X, isa, level, needs)                                                        \
+    VSK_ROW_FRONT_PASS(X, isa, level, needs)
 
 /* Everything a level can have, except what it leaves to the level below. */
 #define VSK_ROWS_ALL(X, isa, level, needs)                                                         \
@@ -210,6 +223,7 @@ typedef uint32_t vsk_checksum_kernel(const void *data, size_t n);
     VSK_ROW_FROM_F32(X, f16, VSK_F16, avx512, "avx512", VSK_NEEDS_AVX512)                          \
     VSK_ROW_CODE_PASS(X, avx512, "avx512", VSK_NEEDS_AVX512)                                       \
     VSK_ROW_CHECKSUM(X, avx512, "avx512", VSK_NEEDS_AVX512)                                        \
+    VSK_ROW_FRONT_DOT(X, avx512, "avx512", VSK_NEEDS_AVX512)                                       \
     VSK_ROW_CODE_DOT(X, avx512vnni, "avx512vnni", VSK_NEEDS_VNNI)                                  \
     X(pair, dot[VSK_I8], "dot", VSK_I8, vsk_dot_i8_avx512vnni, "avx512vnni", VSK_NEEDS_VNNI)       \
     X(pair, l2sq[VSK_I8], "l2sq", VSK_I8, vsk_l2sq_i8_avx512vnni, "avx512vnni", VSK_NEEDS_VNNI)    \
@@ -405,6 +419,20 @@ VSK_INLINE size_t code_pass_rest(const vsk_code_test *test, const int32_t *dots,
 {
     size_t kept = vsk_code_pass_f32_scalar(test, dots + first, inv + first, cos + first,
                                            sin + first, r + first, count - first, out);
+
+    for (size_t i = 0; i < kept; i++) {
+        out[i] = (uint16_t)(out[i] + first);
+    }
+    return kept;
+}
+
+/* Likewise for the front plane. */
+VSK_INLINE size_t front_pass_rest(const vsk_front_test *test, const int32_t *dots, const float *t,
+                                  const float *rest, const float *g, size_t first, size_t count,
+                                  uint16_t *out)
+{
+    size_t kept = vsk_front_pass_f32_scalar(test, dots + first, t + first, rest + first, g + first,
+                                            count - first, out);
 
     for (size_t i = 0; i < kept; i++) {
         out[i] = (uint16_t)(out[i] + first);

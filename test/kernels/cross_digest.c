@@ -114,6 +114,25 @@ static void digest_code(const vsk_table *table, float *v, size_t n, uint64_t *di
     digest_add(digest, &sum, sizeof sum);
 }
 
+/* Products of the front plane. */
+static void digest_front(const vsk_table *table, uint64_t *digest)
+{
+    static int8_t rows[2 * VSK_FRONT_ROWS * VSK_FRONT_MAX];
+    int16_t w[VSK_FRONT_MAX];
+    int32_t products[2 * VSK_FRONT_ROWS];
+
+    for (size_t m = VSK_FRONT_STEP; m <= VSK_FRONT_MAX; m += VSK_FRONT_STEP) {
+        for (size_t i = 0; i < sizeof rows; i++) {
+            rows[i] = (int8_t)((int)(digest_random() % 255) - 127);
+        }
+        for (size_t j = 0; j < m; j++) {
+            w[j] = (int16_t)((int)(digest_random() % 65535) - 32767);
+        }
+        table->front_dot(w, rows, 2 * VSK_FRONT_ROWS, m, products);
+        digest_add(digest, products, sizeof products);
+    }
+}
+
 static void digest_codes(const vsk_table *table, uint64_t *digest)
 {
     static float v[DIGEST_DIM_MAX];
@@ -153,6 +172,7 @@ static uint64_t digest_level(const vsk_table *table)
         }
     }
     digest_codes(table, &digest);
+    digest_front(table, &digest);
     return digest;
 }
 

@@ -13,7 +13,7 @@
 static void counters_add_up_per_target_operation_and_strategy(void **state)
 {
     vs_metrics metrics = {NULL, 0, 0};
-    const vs_counters one = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+    const vs_counters one = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
     (void)state;
     vs_metrics_add(&metrics, "a.v", "vec_search", "pass", &one);
     vs_metrics_add(&metrics, "a.v", "vec_search", "pass", &one);
@@ -21,7 +21,7 @@ static void counters_add_up_per_target_operation_and_strategy(void **state)
     vs_metrics_add(&metrics, "a.v", "vec_search_batch", "pass", &one);
     vs_metrics_add(&metrics, "b.v", "vec_search", "pass", &one);
     assert_int_equal(metrics.count, 4);
-    const vs_counters twice = {2, 4, 6, 8, 10, 12, 14, 16, 18, 20};
+    const vs_counters twice = {2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22};
     assert_memory_equal(&metrics.entries[0].counters, &twice, sizeof twice);
     assert_memory_equal(&metrics.entries[3].counters, &one, sizeof one);
     assert_string_equal(metrics.entries[3].target, "b.v");

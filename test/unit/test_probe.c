@@ -9,80 +9,15 @@
 
 #include "../../ext/distance.h"
 #include "../../ext/probe.h"
+#include "../awkward.h"
 
 #define DIM_MAX 1000
 #define ROWS 24 /* of one data set; each serves as a row and as a query */
-
-static uint64_t random_state = 0x9e3779b97f4a7c15u;
-
-static double random_uniform(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (double)(random_state >> 11) / 9007199254740992.0;
-}
-
-static double random_normal(void)
-{
-    double sum = 0.0;
-    for (int i = 0; i < 12; i++) {
-        sum += random_uniform();
-    }
-    return sum - 6.0;
-}
 
 static int init_kernels(void **state)
 {
     (void)state;
     return vsk_init(NULL);
-}
-
-typedef enum data_kind {
-    DATA_NORMAL,
-    DATA_FAR, /* close together and far from the origin */
-    DATA_CLUSTERS,
-    DATA_ONE_HOT,
-    DATA_CONSTANT, /* multiples of (1, 1, ...) */
-    DATA_GRID,     /* -1, 0, 1: many equal distances */
-    DATA_DUPLICATES,
-    DATA_HUGE, /* about 1e17: inside of what bounds are computed for */
-    DATA_TOO_HUGE,
-    DATA_TINY,
-    DATA_TOO_TINY,
-    DATA_MIXED, /* sizes from 1e-30 to 1e30, and zero */
-    DATA_KINDS
-} data_kind;
-
-static float data_element(data_kind kind, size_t row, size_t i, size_t dim)
-{
-    switch (kind) {
-    case DATA_FAR:
-        return (float)(100.0 + 1e-3 * random_normal());
-    case DATA_CLUSTERS:
-        return (float)(3.0 * sin((double)(i * 7 + row % 3)) + 0.2 * random_normal());
-    case DATA_ONE_HOT:
-        return i == row * 5 % dim ? 1.0f : 0.0f;
-    case DATA_CONSTANT:
-        return (float)row - 11.0f;
-    case DATA_GRID:
-        return (float)((int)(random_uniform() * 3.0) - 1);
-    case DATA_DUPLICATES:
-        return (float)sin((double)(i + row / 6));
-    case DATA_HUGE:
-        return (float)(1e17 * random_normal() / (double)dim);
-    case DATA_TOO_HUGE:
-        return (float)(1e35 * random_normal());
-    case DATA_TINY:
-        return (float)(1e-16 * random_normal());
-    case DATA_TOO_TINY:
-        return (float)(1e-42 * random_normal());
-    case DATA_MIXED:
-        return row == 0 ? 0.0f
-                        : (float)(pow(10.0, 5.0 * (double)(row % 13) - 30.0) * random_normal());
-    default:
-        return (float)random_normal();
-    }
 }
 
 typedef struct code_set {

@@ -1,0 +1,319 @@
+/*
+ * test_front.c - the bound of the front plane always holds: a row is kept while its own distance is
+ * within the limit, for good bases and bad ones, on random and on awkward vectors. The kernels are
+ * those in use; test/kernels/test_front.c compares the levels.
+ */
+#include "../vs_test.h"
+
+#include <math.h>
+
+#include "../../ext/distance.h"
+#include "../../ext/front.h"
+#include "../awkward.h"
+
+#define DIM_MAX 400
+#define CODE_MAX 448
+#define ROWS 24
+#define SLOTS 32
+
+typedef enum basis_kind {
+    BASIS_AXES,
+    BASIS_RANDOM,
+    BASIS_ROWS,   /* the rows lie in it: nothing is left outside */
+    BASIS_SKEWED, /* not quite orthogonal */
+    BASIS_KINDS
+} basis_kind;
+
+/* The rows of one data set as a cell. */
+static struct {
+    float rows[ROWS][DIM_MAX];
+    uint8_t b[SLOTS * CODE_MAX / 2], c[SLOTS * CODE_MAX / 2];
+    int64_t rowids[SLOTS];
+    float r[SLOTS], cos4[SLOTS], sin4[SLOTS], inv4[SLOTS], cos8[SLOTS], sin8[SLOTS], inv8[SLOTS];
+    vs_block block;
+} cell;
+
+static float scratch[CODE_MAX];
+static size_t dropped; /* rows that are beyond a limit: the test must be able to */
+
+static int init_kernels(void **state)
+{
+    (void)state;
+    return vsk_init(NULL);
+}
+
+static void make_cell(data_kind kind, const vs_code *code)
+{
+    size_t bytes = code->code_dim / 2;
+    vs_block *block = &cell.block;
+    memset(block, 0, sizeof *block);
+    *block = (vs_block){.slots = SLOTS,
+                        .is_coded = 1,
+                        .rowids = cell.rowids,
+                        .code_dim = code->code_dim,
+                        .r = cell.r,
+                        .cos4 = cell.cos4,
+                        .sin4 = cell.sin4,
+                        .inv4 = cell.inv4,
+                        .cos8 = cell.cos8,
+                        .sin8 = cell.sin8,
+                        .inv8 = cell.inv8,
+                        .plane_b = cell.b,
+                        .plane_c = cell.c,
+                        .b_stride = bytes};
+    for (size_t row = 0; row < ROWS; row++) {
+        uint8_t coarse[VS_CODE_HEADER_BYTES + CODE_MAX / 2], fine[CODE_MAX / 2];
+        vs_code_record record;
+        for (size_t i = 0; i < code->dim; i++) {
+            cell.rows[row][i] = data_element(kind, row, i, code->dim);
+        }
+        vs_code_row(code, (int64_t)row, cell.rows[row], scratch, coarse, fine);
+        assert_int_equal(
+            vs_format_read_code("t", 0, (int64_t)row, coarse, fine, code->code_dim, &record, NULL),
+            SQLITE_OK);
+        block->has[0] |= (uint64_t)(record.flags & VS_CODE_HAS_VECTOR ? 1 : 0) << row;
+        block->r[row] = record.flags & VS_CODE_NO_BOUND ? NAN : record.r;
+        block->cos8[row] = record.terms.cos8;
+        block->sin8[row] = record.terms.sin8;
+        block->inv8[row] = record.terms.inv8;
+        memcpy(cell.b + row * bytes, record.plane_b, bytes);
+        memcpy(cell.c + row * bytes, record.plane_c, bytes);
+    }
+}
+
+/* Gram-Schmidt on m directions [m][n]; what becomes zero is replaced by an axis. */
+static void make_orthogonal(float *directions, size_t m, size_t n)
+{
+    for (size_t j = 0; j < m; j++) {
+        float *mine = directions + j * n;
+        for (size_t axis = 0;; axis++) {
+            for (size_t pass = 0; pass < 2 * j; pass++) {
+                const float *other = directions + pass % j * n;
+                float product = (float)vsk_get()->dot[VSK_F32](mine, other, n);
+                for (size_t i = 0; i < n; i++) {
+                    mine[i] -= product * other[i];
+                }
+            }
+            double length = sqrt(vsk_get()->sumsq[VSK_F32](mine, n));
+            for (size_t i = 0; i < n; i++) {
+                mine[i] = length > 1e-3 ? (float)(mine[i] / length) : i == axis ? 1.0f : 0.0f;
+            }
+            if (length > 1e-3) {
+                break;
+            }
+        }
+    }
+}
+
+static void fill_directions(basis_kind kind, size_t m, size_t n, float *out)
+{
+    memset(out, 0, m * n * sizeof *out);
+    for (size_t j = 0; j < m; j++) {
+        if (kind == BASIS_AXES) {
+            out[j * n + j] = 1.0f;
+        } else if (kind == BASIS_ROWS && j < ROWS) {
+            vsk_code_decode(cell.b + j * n / 2, cell.c + j * n / 2, n, out + j * n);
+        } else {
+            for (size_t i = 0; i < n; i++) {
+                out[j * n + i] = (float)random_normal();
+            }
+        }
+    }
+    for (size_t i = 0; kind == BASIS_ROWS && i < m * n; i++) {
+        out[i] *= 0.01f; /* of the size that make_orthogonal takes for zero */
+    }
+    make_orthogonal(out, m, n);
+    for (size_t j = 0; kind == BASIS_SKEWED && j < m; j++) {
+        for (size_t i = 0; i < n; i++) {
+            out[j * n + i] += (float)(1e-4 * random_normal() / sqrt((double)n));
+        }
+    }
+}
+
+static vs_basis *make_basis(basis_kind kind, size_t m, size_t n, double scale)
+{
+    static float directions[VSK_FRONT_MAX * CODE_MAX];
+    double scales[VSK_FRONT_MAX];
+    vs_basis *basis = NULL;
+    fill_directions(kind, m, n, directions);
+    for (size_t j = 0; j < m; j++) {
+        scales[j] = scale * (1.0 + (double)(j % 7)) / 127.0;
+    }
+    assert_int_equal(vs_basis_new(directions, m, n, 1, scales, 1.0, &basis), SQLITE_OK);
+    return basis;
+}
+
+static void check_row(const vs_basis *basis, const vs_front *front, vs_front_query *query,
+                      const vs_probe *probe, size_t row, double distance, const char *what)
+{
+    int32_t dots[SLOTS];
+    uint16_t passed[SLOTS];
+    size_t kept = 0;
+    vsk_get()->front_dot(query->w, front->projections, SLOTS, basis->m, dots);
+    vs_front_query_set_limit(query, probe, distance);
+    size_t count =
+        vsk_get()->front_pass(&query->test, dots, front->t, front->rest, front->g, SLOTS, passed);
+    for (size_t i = 0; i < count; i++) {
+        kept += passed[i] == row;
+    }
+    if (kept != 1) {
+        fail_msg("%s, row %zu: dropped at its own distance %.17g", what, row, distance);
+    }
+    dropped += SLOTS - count;
+}
+
+static void check_front(data_kind kind, vs_metric metric, const vs_code *code, vs_basis *basis)
+{
+    vs_front *front = vs_front_new(basis, &cell.block);
+    assert_non_null(front);
+    for (size_t q = 0; q < ROWS; q++) {
+        int8_t planes[2 * CODE_MAX];
+        vs_probe probe;
+        vs_front_query query;
+        char what[80];
+        sqlite3_snprintf((int)sizeof what, what, "%s, dim %d, data %d, query %d, m %d",
+                         vs_metric_name(metric), (int)code->dim, (int)kind, (int)q, (int)basis->m);
+        vs_probe_init(&probe, code, metric, VSK_F32, cell.rows[q], scratch, planes);
+        vs_front_query_init(&query, basis, &probe, scratch);
+        for (size_t row = 0; row < ROWS; row++) {
+            double distance;
+            if (vs_distance(metric, VSK_F32, cell.rows[q], cell.rows[row], code->dim, &distance) ==
+                VS_DIST_VALUE) {
+                check_row(basis, front, &query, &probe, row, distance, what);
+            }
+        }
+    }
+    vs_cached_unref(front);
+}
+
+static void check_data(data_kind kind, vs_metric metric, size_t dim)
+{
+    vs_vector_spec spec = {VSK_F32, VSK_F32, dim, metric, 0};
+    vs_code *code = vs_code_new(&spec, 0, 1, NULL);
+    assert_non_null(code);
+    make_cell(kind, code);
+    for (int basis_kind_at = 0; basis_kind_at < BASIS_KINDS; basis_kind_at++) {
+        double size = cell.r[0] > 0.0f && isfinite(cell.r[0]) ? (double)cell.r[0] : 1.0;
+        size_t m = code->code_dim >= 128 && basis_kind_at % 2 ? 64 : 32;
+        for (double scale = 0.01; scale < 100.0; scale *= 30.0) {
+            vs_basis *basis =
+                make_basis((basis_kind)basis_kind_at, m, code->code_dim, scale * size);
+            check_front(kind, metric, code, basis);
+            vs_cached_unref(basis);
+        }
+    }
+    sqlite3_free(code);
+}
+
+static void rows_within_the_limit_are_kept(void **state)
+{
+    static const vs_metric metrics[] = {VS_L2, VS_L2SQ, VS_COSINE, VS_DOT};
+    static const size_t dims[] = {1, 3, 64, 100, 128, 400};
+    (void)state;
+    for (size_t i = 0; i < VS_TEST_COUNT(dims); i++) {
+        for (size_t m = 0; m < VS_TEST_COUNT(metrics); m++) {
+            for (int kind = 0; kind < DATA_KINDS; kind++) {
+                check_data((data_kind)kind, metrics[m], dims[i]);
+            }
+        }
+    }
+}
+
+/* out = R' v, by the images of the axes. */
+static void rotate_back(const double *v, size_t n, float *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        double sum = 0.0;
+        memset(scratch, 0, n * sizeof *scratch);
+        scratch[i] = 1.0f;
+        vsk_rotate(scratch, n);
+        for (size_t j = 0; j < n; j++) {
+            sum += (double)scratch[j] * v[j];
+        }
+        out[i] = (float)sum;
+    }
+}
+
+/* Queries that lie behind row 0, seen from its code: the code's error counts in full. All
+ * directions are in the basis, and the row's projections are exact in 8 bits. */
+static void check_behind(const vs_code *code, double factor)
+{
+    enum { N = 64 };
+    double scales[N], behind[N], distance;
+    float directions[N * N], code_values[N], query_vector[N];
+    vs_basis *basis = NULL;
+    fill_directions(BASIS_AXES, N, N, directions);
+    vsk_code_decode(cell.b, cell.c, N, code_values);
+    memcpy(scratch, cell.rows[0], sizeof code_values);
+    vsk_rotate(scratch, N);
+    for (size_t i = 0; i < N; i++) {
+        double coded = (double)cell.r[0] * (double)cell.cos8[0] * (double)cell.inv8[0] *
+                       (double)code_values[i];
+        scales[i] = fabs(coded) / 100.0;
+        behind[i] = coded + factor * ((double)scratch[i] - coded);
+    }
+    rotate_back(behind, N, query_vector);
+    assert_int_equal(vs_basis_new(directions, N, N, 1, scales, 1.0, &basis), SQLITE_OK);
+    vs_front *front = vs_front_new(basis, &cell.block);
+    assert_non_null(front);
+    int8_t planes[2 * N];
+    vs_probe probe;
+    vs_front_query query;
+    vs_probe_init(&probe, code, VS_L2, VSK_F32, query_vector, scratch, planes);
+    vs_front_query_init(&query, basis, &probe, scratch);
+    assert_int_equal(vs_distance(VS_L2, VSK_F32, query_vector, cell.rows[0], N, &distance),
+                     VS_DIST_VALUE);
+    check_row(basis, front, &query, &probe, 0, distance, "a query behind the row");
+    vs_cached_unref(front);
+    vs_cached_unref(basis);
+}
+
+static void the_error_of_the_code_counts_in_full(void **state)
+{
+    vs_vector_spec spec = {VSK_F32, VSK_F32, 64, VS_L2, 0};
+    vs_code *code = vs_code_new(&spec, 0, 1, NULL);
+    (void)state;
+    assert_non_null(code);
+    for (int trial = 0; trial < 50; trial++) {
+        make_cell(DATA_NORMAL, code);
+        for (double factor = 1.5; factor < 1000.0; factor *= 4.0) {
+            check_behind(code, factor);
+        }
+    }
+    sqlite3_free(code);
+}
+
+static void rows_beyond_it_are_dropped(void **state)
+{
+    (void)state;
+    assert_true(dropped > 100000);
+}
+
+static void what_is_no_basis_is_refused(void **state)
+{
+    static float directions[32 * 64];
+    double scales[32];
+    vs_basis *basis = NULL;
+    (void)state;
+    for (size_t j = 0; j < 32; j++) {
+        scales[j] = 1.0;
+        directions[j * 64 + j / 2] = 1.0f; /* each twice */
+    }
+    assert_int_equal(vs_basis_new(directions, 32, 64, 1, scales, 1.0, &basis), SQLITE_ERROR);
+    assert_null(basis);
+    memset(directions, 0, sizeof directions);
+    assert_int_equal(vs_basis_new(directions, 32, 64, 1, scales, 1.0, &basis), SQLITE_ERROR);
+    directions[0] = NAN;
+    assert_int_equal(vs_basis_new(directions, 32, 64, 1, scales, 1.0, &basis), SQLITE_ERROR);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rows_within_the_limit_are_kept),
+        cmocka_unit_test(the_error_of_the_code_counts_in_full),
+        cmocka_unit_test(rows_beyond_it_are_dropped),
+        cmocka_unit_test(what_is_no_basis_is_refused),
+    };
+    return cmocka_run_group_tests(tests, init_kernels, NULL);
+}
