@@ -3,7 +3,8 @@
  *
  * Conditions on partition keys alone choose whole cells. Others are evaluated by SQLite, once per
  * content of the table: the result is kept under the table's stamp and the text and values of the
- * conditions.
+ * conditions. Not with LIKE and GLOB, which mean what the connection says: an application may define
+ * them anew, and PRAGMA case_sensitive_like does.
  *
  * Calls: conditions.c, store.c, view.c, cache.c.
  * Called by: nearest.c.
@@ -134,6 +135,17 @@ static uint64_t rowset_hash(const unsigned char *bytes, size_t n)
     return hash;
 }
 
+static int rowset_is_private(const vs_conditions *conditions)
+{
+    for (int i = 0; i < conditions->count; i++) {
+        if (conditions->items[i].op == SQLITE_INDEX_CONSTRAINT_LIKE ||
+            conditions->items[i].op == SQLITE_INDEX_CONSTRAINT_GLOB) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 int vs_rowset_get(vs_store *store, const vs_view *view, const vs_conditions *conditions,
                   vs_rowset **out, vs_err *err)
 {
@@ -142,6 +154,9 @@ int vs_rowset_get(vs_store *store, const vs_view *view, const vs_conditions *con
     *out = NULL;
     if (conditions == NULL || conditions->count == 0) {
         return SQLITE_OK;
+    }
+    if (rowset_is_private(conditions)) {
+        return rowset_make(store, view, conditions, NULL, 0, out, err);
     }
     void *fingerprint = vs_conditions_fingerprint(conditions, &n);
     if (fingerprint == NULL) {

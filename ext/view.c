@@ -182,6 +182,7 @@ static int view_decode_vectors(vs_store *store, int vector, const vs_cell *cell,
                                    &block->rowids[slot], &data, err);
         if (rc == SQLITE_OK && data != NULL && !vs_store_has_vectors(store, vector)) {
             rc = view_fetch_content(store, vector, block->rowids[slot], &data, err);
+            block->is_short |= data == NULL;
         }
         if (rc == SQLITE_OK && data != NULL) {
             block->has[slot / 64] |= (uint64_t)1 << (slot % 64);
@@ -239,7 +240,19 @@ static vs_block *view_find_block(const vs_store *store, int vector, const vs_cel
     return block;
 }
 
-/* A cell's block, loaded and put into the cache; *out is NULL where it has no room. */
+/*
+ * Does the stamp not vouch for what the block would hold? Vectors of a content table do not change
+ * with the stamp when a statement has changed that table and its triggers come later, or do not come
+ * (a REPLACE). Outside of a write they are what was committed.
+ */
+static int view_is_private(const vs_store *store, int vector, const vs_cell *cell)
+{
+    return !vs_store_has_vectors(store, vector) && !view_is_coded(store, vector, cell) &&
+           sqlite3_txn_state(store->db, store->schema) == SQLITE_TXN_WRITE;
+}
+
+/* A cell's block, loaded and put into the cache; *out is NULL where it has no room, and where it
+ * cannot be shared. */
 static int view_share_block(vs_store *store, int vector, const vs_cell *cell, vs_block **out,
                             vs_err *err)
 {
@@ -247,7 +260,8 @@ static int view_share_block(vs_store *store, int vector, const vs_cell *cell, vs
     view_kind kind = view_is_coded(store, vector, cell) ? VIEW_CODED : VIEW_PLAIN;
     view_key(store, vector, VS_CACHE_BLOCK, cell->id, cell->stamp, &key);
     *out = NULL;
-    if (!vs_cache_has_room(&key, view_block_bytes(store, vector, kind))) {
+    if (view_is_private(store, vector, cell) ||
+        !vs_cache_has_room(&key, view_block_bytes(store, vector, kind))) {
         return SQLITE_OK;
     }
     vs_block *block = view_new_block(store, vector, kind);
@@ -255,7 +269,7 @@ static int view_share_block(vs_store *store, int vector, const vs_cell *cell, vs
         return SQLITE_NOMEM;
     }
     int rc = view_load_block(store, vector, cell, block, err);
-    if (rc != SQLITE_OK) {
+    if (rc != SQLITE_OK || block->is_short) {
         vs_cached_unref(block);
         return rc;
     }
@@ -449,6 +463,9 @@ static int view_load(vs_store *store, vs_view *view, int *out_is_complete, vs_er
         }
         rc =
             view_share_block(store, view->vector, &view->cells[i].cell, &view->cells[i].block, err);
+        if (view_is_private(store, view->vector, &view->cells[i].cell)) {
+            *out_is_complete = 0; /* a view that others find has to have it */
+        }
         loaded++;
         vs_job_progress(job, (int64_t)((found + loaded) * view->slots));
     }

@@ -13,6 +13,7 @@ typedef struct vs_block {
     vs_cached base;
     uint32_t slots;
     int is_coded;
+    int is_short; /* a row of the content table is gone: for one search alone */
     uint64_t has[VS_SLOTS_MAX /
                  64]; /* bit: the slot holds a row with a vector that can be in an answer */
     int64_t *rowids;
