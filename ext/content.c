@@ -4,10 +4,10 @@
  *     CREATE VIRTUAL TABLE docs_idx USING vecshard(embedding float[384], content=docs,
  * content_rowid=id);
  *
- * Three triggers on the content table write to the virtual table: <index>_vecshard_insert, _update
- * and _delete. Each deletes first and inserts then, so that the conflict clause of the statement
- * that fired it has nothing to decide. The triggers also tell which table is indexed: SQLite keeps
- * their table's name when the table is renamed.
+ * Three triggers on the content table, <index>_vecshard_insert, _update and _delete, give the command
+ * 'sync' with the id of a row: the index takes over what the table holds under that id now. Not what
+ * the trigger saw: other triggers of the table may have changed the row in the meantime. The triggers
+ * also tell which table is indexed: SQLite keeps their table's name when the table is renamed.
  *
  * Calls: store.c, column.c, metrics.c.
  * Called by: vtab_index.c, vtab_write.c, maint.c, indexed.c; vectors: store.c, store_codes.c,
@@ -48,8 +48,8 @@ static int content_prepare(vs_store *store, char *sql, unsigned flags, sqlite3_s
 
 /* ---- which table ----------------------------------------------------------------------------- */
 
-/* The content table's present name, from the trigger; the declared one where there is no trigger.
- * sqlite3_malloc'ed. */
+/* The content table's present name, from the trigger. Without triggers the table was dropped, and
+ * another one of its name is not what was indexed. sqlite3_malloc'ed. */
 static int content_table(vs_store *store, char **out, vs_err *err)
 {
     sqlite3_stmt *stmt;
@@ -68,10 +68,14 @@ static int content_table(vs_store *store, char **out, vs_err *err)
         return rc;
     }
     rc = sqlite3_step(stmt);
-    if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
-        *out = sqlite3_mprintf("%s", rc == SQLITE_ROW ? (const char *)sqlite3_column_text(stmt, 0)
-                                                      : store->declaration.content);
+    if (rc == SQLITE_ROW) {
+        *out = sqlite3_mprintf("%s", (const char *)sqlite3_column_text(stmt, 0));
         rc = *out == NULL ? SQLITE_NOMEM : SQLITE_OK;
+    } else if (rc == SQLITE_DONE) {
+        rc = vs_error(err, SQLITE_ERROR,
+                      "%s: the table that it indexes was dropped, or its triggers were: drop the "
+                      "index and create it again",
+                      store->label);
     } else {
         rc = vs_error_db(err, rc, store->db, store->label);
     }
@@ -139,30 +143,8 @@ static void content_list(sqlite3_str *sql, const vs_store *store, const char *be
     }
 }
 
-/* "new.v1 IS NOT NULL OR new.v2 IS NOT NULL": rows without any vector are left out. */
-static void content_has_vector(sqlite3_str *sql, const vs_store *store, const char *before)
-{
-    for (int i = 0; i < store->declaration.vector_count; i++) {
-        sqlite3_str_appendf(sql, "%s%s\"%w\" IS NOT NULL", i == 0 ? "" : " OR ", before,
-                            store->declaration.columns[store->declaration.vectors[i].column].name);
-    }
-}
-
-static void content_append_insert(sqlite3_str *sql, const vs_store *store, const char *index)
-{
-    const char *id = store->declaration.content_rowid;
-    sqlite3_str_appendf(sql,
-                        " DELETE FROM \"%w\" WHERE rowid = new.\"%w\"; INSERT INTO \"%w\"(rowid",
-                        index, id, index);
-    content_list(sql, store, "");
-    sqlite3_str_appendf(sql, ") SELECT new.\"%w\"", id);
-    content_list(sql, store, "new.");
-    sqlite3_str_appendall(sql, " WHERE ");
-    content_has_vector(sql, store, "new.");
-    sqlite3_str_appendall(sql, ";");
-}
-
-/* When an update concerns the index. */
+/* When an update concerns the index: any change of a value, also one that the table's collation does
+ * not see. */
 static void content_append_when(sqlite3_str *sql, const vs_store *store)
 {
     const char *id = store->declaration.content_rowid;
@@ -170,15 +152,29 @@ static void content_append_when(sqlite3_str *sql, const vs_store *store)
     for (int i = 0; i < store->declaration.column_count; i++) {
         const vs_column_spec *column = &store->declaration.columns[i];
         if (column->kind != VS_COLUMN_ROWID) {
-            sqlite3_str_appendf(sql, " OR old.\"%w\" IS NOT new.\"%w\"", column->name,
-                                column->name);
+            sqlite3_str_appendf(sql,
+                                " OR old.\"%w\" COLLATE BINARY IS NOT new.\"%w\" OR "
+                                "typeof(old.\"%w\") <> typeof(new.\"%w\")",
+                                column->name, column->name, column->name, column->name);
         }
     }
 }
 
-static char *content_trigger(const vs_store *store, const char *index, const char *table, int event)
+/* One row of the content table: the index takes over what the table holds now. */
+static void content_append_sync(sqlite3_str *sql, const vs_store *store, const char *index,
+                                const char *which, int is_moved)
 {
     const char *id = store->declaration.content_rowid;
+    sqlite3_str_appendf(sql, " INSERT INTO \"%w\"(\"%w\", arg) SELECT 'sync', %s.\"%w\"", index,
+                        index, which, id);
+    if (is_moved) {
+        sqlite3_str_appendf(sql, " WHERE old.\"%w\" IS NOT new.\"%w\"", id, id);
+    }
+    sqlite3_str_appendall(sql, ";");
+}
+
+static char *content_trigger(const vs_store *store, const char *index, const char *table, int event)
+{
     sqlite3_str *sql = sqlite3_str_new(store->db);
     sqlite3_str_appendf(sql, "CREATE TRIGGER \"%w\".\"%w_vecshard_%s\" AFTER %s ON \"%w\"",
                         store->schema, index, content_events[event], content_events[event], table);
@@ -187,10 +183,10 @@ static char *content_trigger(const vs_store *store, const char *index, const cha
     }
     sqlite3_str_appendall(sql, " BEGIN");
     if (event != 0) {
-        sqlite3_str_appendf(sql, " DELETE FROM \"%w\" WHERE rowid = old.\"%w\";", index, id);
+        content_append_sync(sql, store, index, "old", 0);
     }
     if (event != 2) {
-        content_append_insert(sql, store, index);
+        content_append_sync(sql, store, index, "new", event == 1);
     }
     sqlite3_str_appendall(sql, " END");
     return sqlite3_str_finish(sql);
@@ -212,7 +208,7 @@ static int content_check_id(vs_store *store, vs_err *err)
 {
     const char *id = store->declaration.content_rowid;
     sqlite3_stmt *stmt;
-    int keys = 0, is_key = 0, is_column = 0, columns = 0;
+    int keys = 0, is_key = 0, is_column = 0, columns = 0, has_rowid_name = 0;
     int rc = content_prepare(store,
                              sqlite3_mprintf("PRAGMA \"%w\".table_info(\"%w\")", store->schema,
                                              store->declaration.content),
@@ -226,17 +222,25 @@ static int content_check_id(vs_store *store, vs_err *err)
         int is_here = name != NULL && sqlite3_stricmp(name, id) == 0;
         columns++;
         keys += sqlite3_column_int(stmt, 5) > 0;
+        int is_integer_key = sqlite3_column_int(stmt, 5) > 0 && type != NULL &&
+                             sqlite3_stricmp(type, "INTEGER") == 0;
         is_column |= is_here;
-        is_key |= is_here && sqlite3_column_int(stmt, 5) > 0 && type != NULL &&
-                  sqlite3_stricmp(type, "INTEGER") == 0;
+        is_key |= is_here && is_integer_key;
+        has_rowid_name |= is_integer_key;
     }
     sqlite3_finalize(stmt);
+    has_rowid_name &= keys == 1;
     if (rc != SQLITE_DONE) {
         return vs_error_db(err, rc, store->db, store->label);
     }
     if (columns == 0) {
         return vs_error(err, SQLITE_ERROR, "%s: there is no table %s in %s to index", store->label,
                         store->declaration.content, store->schema);
+    }
+    if (!is_column && !has_rowid_name) {
+        return vs_error(err, SQLITE_ERROR,
+                        "%s: %s has no INTEGER PRIMARY KEY, and VACUUM gives such rows new rowids",
+                        store->label, store->declaration.content);
     }
     if (is_column && !(is_key && keys == 1)) {
         return vs_error(err, SQLITE_ERROR,
@@ -393,6 +397,121 @@ int vs_content_build(vs_store *store, vs_err *err)
         vs_scratch_free(&memory[i][1]);
     }
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* ---- one row --------------------------------------------------------------------------------- */
+
+static int content_row_statement(vs_store *store, sqlite3_stmt **out, vs_err *err)
+{
+    sqlite3_stmt **slot = &store->statements[VS_SQL_CONTENT_ROW];
+    char *table = NULL;
+    int rc = SQLITE_OK;
+    if (*slot == NULL) {
+        rc = content_table(store, &table, err);
+        char *tail = rc == SQLITE_OK ? sqlite3_mprintf("WHERE \"%w\".\"%w\" = ?1", table,
+                                                       store->declaration.content_rowid)
+                                     : NULL;
+        if (rc == SQLITE_OK) {
+            rc = tail == NULL ? SQLITE_NOMEM
+                              : content_prepare(store, content_select(store, table, tail),
+                                                SQLITE_PREPARE_PERSISTENT, slot, err);
+        }
+        sqlite3_free(tail);
+        sqlite3_free(table);
+    }
+    *out = *slot;
+    return rc;
+}
+
+/* Does the content table hold this key under this id? */
+static int content_has_key(vs_store *store, int64_t rowid, sqlite3_value *key, int *out,
+                           vs_err *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    char *table = NULL;
+    const vs_declaration *declaration = &store->declaration;
+    int rc = content_table(store, &table, err);
+    if (rc == SQLITE_OK) {
+        rc =
+            content_prepare(store,
+                            sqlite3_mprintf("SELECT 1 FROM \"%w\".\"%w\" WHERE \"%w\".\"%w\" = "
+                                            "?1 AND \"%w\".\"%w\" IS ?2",
+                                            store->schema, table, table, declaration->content_rowid,
+                                            table, declaration->columns[declaration->key].name),
+                            0, &stmt, err);
+    }
+    sqlite3_free(table);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    (void)sqlite3_bind_int64(stmt, 1, rowid);
+    rc = sqlite3_bind_value(stmt, 2, key);
+    rc = rc == SQLITE_OK ? sqlite3_step(stmt) : rc;
+    *out = rc == SQLITE_ROW;
+    rc = rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK
+                                               : vs_error_db(err, rc, store->db, store->label);
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+/* Another row with the key of this one goes if it is no longer in the table; else it is in the way.
+ */
+static int content_make_way(vs_store *store, const vs_row *row, vs_err *err)
+{
+    int key = store->declaration.key;
+    int64_t other = 0;
+    int has_other = 0, is_there = 0;
+    if (key < 0 || store->declaration.columns[key].kind != VS_COLUMN_KEY ||
+        sqlite3_value_type(row->columns[key]) == SQLITE_NULL) {
+        return SQLITE_OK;
+    }
+    int rc = vs_store_by_key(store, row->columns[key], &other, &has_other, err);
+    if (rc != SQLITE_OK || !has_other || other == row->rowid) {
+        return rc;
+    }
+    rc = content_has_key(store, other, row->columns[key], &is_there, err);
+    if (rc == SQLITE_OK && is_there) {
+        return vs_error(err, SQLITE_CONSTRAINT_UNIQUE,
+                        "UNIQUE constraint failed: %s.%s: row %lld has that key", store->label,
+                        store->declaration.columns[key].name, (long long)other);
+    }
+    return rc == SQLITE_OK ? vs_store_delete(store, other, err) : rc;
+}
+
+int vs_content_sync(vs_store *store, int64_t rowid, vs_scratch (*memory)[2], vs_err *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    vs_row row;
+    int64_t loc = 0;
+    int vectors = 0;
+    int rc = vs_store_load(store, err);
+    if (rc == SQLITE_OK) {
+        rc = content_row_statement(store, &stmt, err);
+    }
+    if (rc == SQLITE_OK) {
+        rc = vs_store_loc(store, rowid, &loc, err);
+    }
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    (void)sqlite3_bind_int64(stmt, 1, rowid);
+    rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW) {
+        rc = content_read_row(store, stmt, memory, &row, &vectors, err);
+    } else if (rc == SQLITE_DONE) {
+        rc = SQLITE_OK;
+    }
+    if (rc == SQLITE_OK && vectors > 0) {
+        memset(row.is_changed, 1, sizeof row.is_changed);
+        rc = content_make_way(store, &row, err);
+        if (rc == SQLITE_OK) {
+            rc = loc != 0 ? vs_store_update(store, rowid, &row, err)
+                          : vs_store_insert(store, &row, err);
+        }
+    } else if (rc == SQLITE_OK && loc != 0) {
+        rc = vs_store_delete(store, rowid, err);
+    }
+    return vs_store_done(store, stmt, rc, "reading the content table", err);
 }
 
 /* ---- vectors --------------------------------------------------------------------------------- */

@@ -20,6 +20,10 @@ int vs_content_rename(vs_store *store, const char *table,
  * column is an error that names table, column and row. */
 int vs_content_build(vs_store *store, vs_err *err);
 
+/* Makes the entry of one row what the content table holds now: new, changed or gone. memory: for its
+ * vectors, [VS_VECTORS_MAX]. */
+int vs_content_sync(vs_store *store, int64_t rowid, vs_scratch (*memory)[2], vs_err *err);
+
 /* Reads one vector of a content table's row: out [dim] of the stored type. *out_is_missing: no such
  * row, SQL NULL, or no vector of that shape. */
 int vs_content_vector(vs_store *store, int vector, int64_t rowid, void *out, int *out_is_missing,

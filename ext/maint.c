@@ -332,12 +332,26 @@ static int maint_empty(vs_store *store, vs_err *err)
     return rc;
 }
 
+/* An index that lost its rows must not stay: only some errors make SQLite undo a statement inside a
+ * transaction. */
+static int maint_after_emptying(vs_store *store, int rc, vs_err *err)
+{
+    int primary = rc & 0xff;
+    if (rc == SQLITE_OK || primary == SQLITE_NOMEM || primary == SQLITE_INTERRUPT ||
+        primary == SQLITE_IOERR || primary == SQLITE_FULL) {
+        return rc;
+    }
+    vs_error(err, rc, "%s: a change was undone: %s", store->label, sqlite3_errstr(rc));
+    return SQLITE_IOERR;
+}
+
 static int maint_rebuild(vs_store *store, vs_err *err)
 {
     int rc = vs_store_load(store, err);
     if (rc == SQLITE_OK && store->declaration.content != NULL) {
         rc = maint_empty(store, err);
         rc = rc == SQLITE_OK ? vs_content_build(store, err) : rc;
+        rc = maint_after_emptying(store, rc, err);
     }
     if (rc == SQLITE_OK) {
         rc = maint_optimize(store, INT64_MAX, err);

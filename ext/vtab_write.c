@@ -5,6 +5,8 @@
  *     INSERT OR REPLACE ..., INSERT OR IGNORE ..., UPDATE ..., DELETE ...
  *     INSERT INTO memories(memories) VALUES('optimize');      a command: maint.c
  *
+ * An index over a content table takes commands only: its triggers give 'sync', see content.c.
+ *
  * All values are read and all conflicts are found before the first write, so an error leaves
  * everything as it was. A REPLACE of a row by its own rowid is an update in place.
  *
@@ -339,6 +341,20 @@ static int write_delete(vs_store *store, sqlite3_value *rowid, vs_err *err)
     return rc == SQLITE_OK && loc != 0 ? vs_store_delete(store, id, err) : rc;
 }
 
+/* INSERT INTO t(t, arg) VALUES(command, arg). */
+static int write_command(vs_index_table *table, sqlite3_value *command, sqlite3_value *arg,
+                         vs_err *err)
+{
+    const char *name = (const char *)sqlite3_value_text(command);
+    if (table->store.declaration.content == NULL || name == NULL ||
+        sqlite3_stricmp(name, "sync") != 0) {
+        return vs_maint_command(&table->store, command, arg, err);
+    }
+    return sqlite3_value_type(arg) == SQLITE_INTEGER
+               ? vs_content_sync(&table->store, sqlite3_value_int64(arg), table->memory, err)
+               : SQLITE_OK; /* a key that is no number names no row of an index */
+}
+
 int vs_vtab_write_update(sqlite3_vtab *base, int argc, sqlite3_value **argv,
                          sqlite3_int64 *out_rowid)
 {
@@ -348,6 +364,15 @@ int vs_vtab_write_update(sqlite3_vtab *base, int argc, sqlite3_value **argv,
     int rc;
     memset(&change, 0, sizeof change);
     table->generation++;
+    int is_command =
+        argc > 1 && sqlite3_value_type(argv[0]) == SQLITE_NULL &&
+        sqlite3_value_type(argv[2 + table->store.declaration.column_count + VS_HIDDEN_COMMAND]) !=
+            SQLITE_NULL;
+    if (table->store.declaration.content != NULL && !is_command) {
+        rc = vs_error(&err, SQLITE_ERROR, "%s: it follows the table %s: change that table",
+                      table->store.label, table->store.declaration.content);
+        return vs_error_vtab(base, rc, &err);
+    }
     if (argc == 1) {
         rc = write_delete(&table->store, argv[0], &err);
         return vs_error_vtab(base, rc, &err);
@@ -358,13 +383,10 @@ int vs_vtab_write_update(sqlite3_vtab *base, int argc, sqlite3_value **argv,
     change.err = &err;
     change.is_update = sqlite3_value_type(argv[0]) != SQLITE_NULL;
     change.old_rowid = sqlite3_value_int64(argv[0]);
-    sqlite3_value *command =
-        change.columns[table->store.declaration.column_count + VS_HIDDEN_COMMAND];
-    if (!change.is_update && sqlite3_value_type(command) != SQLITE_NULL) {
+    if (is_command) {
+        sqlite3_value **hidden = change.columns + table->store.declaration.column_count;
         *out_rowid = sqlite3_last_insert_rowid(table->store.db); /* it stays */
-        rc = vs_maint_command(&table->store, command,
-                              change.columns[table->store.declaration.column_count + VS_HIDDEN_ARG],
-                              &err);
+        rc = write_command(table, hidden[VS_HIDDEN_COMMAND], hidden[VS_HIDDEN_ARG], &err);
     } else {
         rc = write_row(&change, argv[1], out_rowid);
     }
