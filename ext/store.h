@@ -35,8 +35,9 @@ typedef enum vs_store_statement {
     VS_SQL_PART_INSERT,
     VS_SQL_INFO, /* value of a key */
     VS_SQL_INFO_SET,
-    VS_SQL_SECURE_DELETE, /* PRAGMA secure_delete */
-    VS_SQL_CONTENT_ROW,   /* id and columns of a row of the content table: content.c prepares it */
+    VS_SQL_SECURE_DELETE,    /* PRAGMA secure_delete */
+    VS_SQL_READ_UNCOMMITTED, /* PRAGMA read_uncommitted */
+    VS_SQL_CONTENT_ROW, /* id and columns of a row of the content table: content.c prepares it */
     VS_SQL_COUNT
 } vs_store_statement;
 

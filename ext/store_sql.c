@@ -154,6 +154,9 @@ char *vs_store_sql(const vs_store *store, vs_store_statement which)
         sqlite3_str_appendf(
             sql, "INSERT OR REPLACE INTO \"%w\".\"%w_info\"(key, value) VALUES(?1, ?2)", s, t);
         break;
+    case VS_SQL_READ_UNCOMMITTED:
+        sqlite3_str_appendall(sql, "PRAGMA read_uncommitted");
+        break;
     default:
         sqlite3_str_appendf(sql, "PRAGMA \"%w\".secure_delete", s);
         break;

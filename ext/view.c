@@ -558,6 +558,31 @@ void vs_view_make_fronts(const vs_store *store, vs_view *view)
     }
 }
 
+/*
+ * In SQLite's shared-cache mode, PRAGMA read_uncommitted shows what another connection is writing, and
+ * that one does not know that its stamp was seen. Nothing that is read so may be found again: the
+ * search gets a file of its own.
+ */
+static int view_leave_others(vs_store *store, vs_err *err)
+{
+    sqlite3_stmt *stmt;
+    int is_uncommitted = 0;
+    int rc = vs_store_statement_get(store, VS_SQL_READ_UNCOMMITTED, &stmt, err);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(stmt);
+        is_uncommitted = rc == SQLITE_ROW && sqlite3_column_int(stmt, 0) != 0;
+        rc = vs_store_done(store, stmt, rc, "reading read_uncommitted", err);
+    } else if (rc == SQLITE_AUTH) { /* a host that lets no PRAGMA through */
+        vs_error_clear(err);
+        rc = SQLITE_OK;
+    }
+    if (rc == SQLITE_OK && is_uncommitted) {
+        sqlite3_randomness(sizeof store->file_identity, &store->file_identity);
+        store->is_loaded = 0; /* which finds the file's own again */
+    }
+    return rc;
+}
+
 int vs_view_get(vs_store *store, int vector, vs_view **out, vs_err *err)
 {
     vs_head head;
@@ -566,6 +591,9 @@ int vs_view_get(vs_store *store, int vector, vs_view **out, vs_err *err)
     int is_complete = 1;
     *out = NULL;
     int rc = vs_store_load(store, err);
+    if (rc == SQLITE_OK) {
+        rc = view_leave_others(store, err);
+    }
     if (rc == SQLITE_OK) {
         rc = vs_store_head(store, &head, err);
     }
