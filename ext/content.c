@@ -314,8 +314,11 @@ static int content_read_row(vs_store *store, sqlite3_stmt *stmt, vs_scratch (*me
     int rc = SQLITE_OK;
     memset(out, 0, sizeof *out);
     *out_count = 0;
-    if (sqlite3_column_type(stmt, 0) != SQLITE_INTEGER) {
-        return SQLITE_OK; /* a key that is no number names no row of an index */
+    if (sqlite3_column_type(stmt, 0) != SQLITE_INTEGER) { /* in a WITHOUT ROWID table */
+        const char *text = (const char *)sqlite3_column_text(stmt, 0);
+        return vs_error(err, SQLITE_MISMATCH,
+                        "%s: expected an INTEGER as the key of a row of %s, found %.40s",
+                        store->label, store->declaration.content, text == NULL ? "NULL" : text);
     }
     out->rowid = sqlite3_column_int64(stmt, 0);
     for (int i = 0; i < store->declaration.column_count && rc == SQLITE_OK; i++) {
@@ -478,24 +481,25 @@ static int content_make_way(vs_store *store, const vs_row *row, vs_err *err)
     return rc == SQLITE_OK ? vs_store_delete(store, other, err) : rc;
 }
 
-int vs_content_sync(vs_store *store, int64_t rowid, vs_scratch (*memory)[2], vs_err *err)
+int vs_content_sync(vs_store *store, sqlite3_value *id, vs_scratch (*memory)[2], vs_err *err)
 {
     sqlite3_stmt *stmt = NULL;
     vs_row row;
+    int64_t rowid = sqlite3_value_int64(id);
     int64_t loc = 0;
     int vectors = 0;
     int rc = vs_store_load(store, err);
     if (rc == SQLITE_OK) {
         rc = content_row_statement(store, &stmt, err);
     }
-    if (rc == SQLITE_OK) {
+    if (rc == SQLITE_OK && sqlite3_value_type(id) == SQLITE_INTEGER) { /* others have no entry */
         rc = vs_store_loc(store, rowid, &loc, err);
     }
     if (rc != SQLITE_OK) {
         return rc;
     }
-    (void)sqlite3_bind_int64(stmt, 1, rowid);
-    rc = sqlite3_step(stmt);
+    rc = sqlite3_bind_value(stmt, 1, id);
+    rc = rc == SQLITE_OK ? sqlite3_step(stmt) : rc;
     if (rc == SQLITE_ROW) {
         rc = content_read_row(store, stmt, memory, &row, &vectors, err);
     } else if (rc == SQLITE_DONE) {

@@ -22,7 +22,7 @@ int vs_content_build(vs_store *store, vs_err *err);
 
 /* Makes the entry of one row what the content table holds now: new, changed or gone. memory: for its
  * vectors, [VS_VECTORS_MAX]. */
-int vs_content_sync(vs_store *store, int64_t rowid, vs_scratch (*memory)[2], vs_err *err);
+int vs_content_sync(vs_store *store, sqlite3_value *id, vs_scratch (*memory)[2], vs_err *err);
 
 /* Reads one vector of a content table's row: out [dim] of the stored type. *out_is_missing: no such
  * row, SQL NULL, or no vector of that shape. */

@@ -350,9 +350,7 @@ static int write_command(vs_index_table *table, sqlite3_value *command, sqlite3_
         sqlite3_stricmp(name, "sync") != 0) {
         return vs_maint_command(&table->store, command, arg, err);
     }
-    return sqlite3_value_type(arg) == SQLITE_INTEGER
-               ? vs_content_sync(&table->store, sqlite3_value_int64(arg), table->memory, err)
-               : SQLITE_OK; /* a key that is no number names no row of an index */
+    return vs_content_sync(&table->store, arg, table->memory, err);
 }
 
 int vs_vtab_write_update(sqlite3_vtab *base, int argc, sqlite3_value **argv,

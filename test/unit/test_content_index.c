@@ -190,6 +190,25 @@ static void a_table_without_lasting_ids_is_refused(void **state)
     drop_docs();
 }
 
+static void a_key_that_is_no_number_is_refused(void **state)
+{
+    (void)state;
+    vs_test_run(db, "CREATE TABLE docs(id INTEGER PRIMARY KEY, embedding BLOB) WITHOUT ROWID");
+    vs_test_run(db,
+                "CREATE VIRTUAL TABLE docs_index USING vecshard(embedding float[4], content=docs, "
+                "content_rowid=id)");
+    vs_test_run(db, "INSERT INTO docs VALUES(1, '[1,2,3,4]')");
+    refuses("INSERT INTO docs VALUES('abc', '[1,2,3,4]')", "docs_index: expected an INTEGER");
+    refuses("UPDATE docs SET id = 2.5", "found 2.5");
+    vs_test_gives(db, "SELECT rowid FROM docs_index", "1");
+    vs_test_run(db, "DROP TABLE docs_index");
+    vs_test_run(db, "INSERT INTO docs VALUES('abc', '[1,2,3,4]')");
+    refuses("CREATE VIRTUAL TABLE docs_index USING vecshard(embedding float[4], content=docs, "
+            "content_rowid=id)",
+            "found abc");
+    drop_docs();
+}
+
 static void a_table_made_anew_is_not_the_one_that_was_indexed(void **state)
 {
     (void)state;
@@ -230,6 +249,7 @@ int main(void)
         cmocka_unit_test(a_rebuild_that_fails_takes_the_transaction_back),
         cmocka_unit_test(a_key_of_a_replaced_row_is_free),
         cmocka_unit_test(a_table_without_lasting_ids_is_refused),
+        cmocka_unit_test(a_key_that_is_no_number_is_refused),
         cmocka_unit_test(a_table_made_anew_is_not_the_one_that_was_indexed),
         cmocka_unit_test(a_filter_by_like_is_not_remembered),
     };
