@@ -607,12 +607,13 @@ static int index_set_query(index_cursor *cursor, sqlite3_value *value, vs_err *e
 }
 
 /*
- * A condition on the distance. *out_is_empty: it holds for no row. The column has no affinity, so
- * text is compared as text, which SQLite does with what comes.
+ * A condition on the distance. *out_is_empty: it holds for no row. The column has numeric affinity
+ * (of a type HIDDEN), so text that is a number is one. Other text is more than every number, which
+ * SQLite finds with what comes.
  */
 static void index_limit_distance(vs_filter *filter, int op, sqlite3_value *value, int *out_is_empty)
 {
-    int type = sqlite3_value_type(value);
+    int type = sqlite3_value_numeric_type(value);
     double bound = sqlite3_value_double(value);
     *out_is_empty |= type == SQLITE_NULL;
     if (type != SQLITE_INTEGER && type != SQLITE_FLOAT) {

@@ -1,6 +1,6 @@
 /*
  * test_index_hosts.c - vecshard tables on connections of unusual hosts: those that let no PRAGMA
- * through, and those that read what others have not committed.
+ * through, those that bind text, and those that read what others have not committed.
  */
 #include "../vs_test_db.h"
 
@@ -28,6 +28,21 @@ static void a_host_may_deny_every_pragma(void **state)
     vs_test_run(db, "INSERT INTO t(t) VALUES('integrity-check')");
     vs_test_run(db, "DROP TABLE t");
     assert_int_equal(sqlite3_set_authorizer(db, NULL, NULL), SQLITE_OK);
+}
+
+/* Some drivers bind every number as text. */
+static void bounds_of_the_distance_may_be_text(void **state)
+{
+    (void)state;
+    vs_test_run(db, "CREATE VIRTUAL TABLE t USING vecshard(v float[4])");
+    vs_test_run(db, "INSERT INTO t(rowid, v) VALUES(1, '[1,2,3,4]'), (2, '[1,2,3,5]')");
+    vs_test_gives(
+        db, "SELECT rowid FROM t WHERE v MATCH '[1,2,3,4]' AND k = 1 AND distance > '0.5'", "2");
+    vs_test_gives(db, "SELECT rowid FROM t WHERE v MATCH '[1,2,3,4]' AND k = 1 AND distance < 'x'",
+                  "1");
+    vs_test_gives(db, "SELECT rowid FROM t WHERE v MATCH '[1,2,3,4]' AND k = 1 AND distance > 'x'",
+                  "");
+    vs_test_run(db, "DROP TABLE t");
 }
 
 static sqlite3 *open_shared(void)
@@ -68,6 +83,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_host_may_deny_every_pragma),
+        cmocka_unit_test(bounds_of_the_distance_may_be_text),
         cmocka_unit_test(what_was_read_uncommitted_is_forgotten),
     };
     return cmocka_run_group_tests(tests, open_db, close_db);
