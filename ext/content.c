@@ -458,7 +458,7 @@ static int content_has_key(vs_store *store, int64_t rowid, sqlite3_value *key, i
 }
 
 /* Another row with the key of this one goes if it is no longer in the table; else it is in the way.
- */
+ * That is no SQLITE_CONSTRAINT: OR IGNORE and OR FAIL would leave the row in the table alone. */
 static int content_make_way(vs_store *store, const vs_row *row, vs_err *err)
 {
     int key = store->declaration.key;
@@ -474,9 +474,8 @@ static int content_make_way(vs_store *store, const vs_row *row, vs_err *err)
     }
     rc = content_has_key(store, other, row->columns[key], &is_there, err);
     if (rc == SQLITE_OK && is_there) {
-        return vs_error(err, SQLITE_CONSTRAINT_UNIQUE,
-                        "UNIQUE constraint failed: %s.%s: row %lld has that key", store->label,
-                        store->declaration.columns[key].name, (long long)other);
+        return vs_error(err, SQLITE_ERROR, "UNIQUE constraint failed: %s.%s: row %lld has that key",
+                        store->label, store->declaration.columns[key].name, (long long)other);
     }
     return rc == SQLITE_OK ? vs_store_delete(store, other, err) : rc;
 }

@@ -176,6 +176,9 @@ static void a_key_of_a_replaced_row_is_free(void **state)
                     "PRIMARY KEY, content=docs, content_rowid=id)");
     vs_test_run(db, "INSERT INTO docs VALUES(1, 'a', '[1,2,3,4]')");
     refuses("INSERT INTO docs VALUES(2, 'a', '[1,2,3,4]')", "docs_index.code: row 1 has that key");
+    refuses("INSERT OR IGNORE INTO docs VALUES(2, 'a', '[1,2,3,4]')", "row 1 has that key");
+    refuses("INSERT OR FAIL INTO docs VALUES(2, 'a', '[1,2,3,4]')", "row 1 has that key");
+    refuses("INSERT OR REPLACE INTO docs VALUES(2, 'a', '[1,2,3,4]')", "row 1 has that key");
     vs_test_gives(db, "SELECT count(*) FROM docs", "1");
     drop_docs();
 }
