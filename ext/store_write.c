@@ -737,8 +737,9 @@ int vs_store_update(vs_store *store, int64_t rowid, const vs_row *row, vs_err *e
         moves = old.part != old.cell.part;
         rc = rc == SQLITE_OK && moves ? store_find_place(&change, old.part, &place) : rc;
     }
-    int64_t loc = old.cell.id * (int64_t)store->geometry.slots + (int64_t)old.slot;
-    if (rc == SQLITE_OK) {
+    int64_t loc = 0;
+    if (rc == SQLITE_OK) { /* else the cell may hold any number */
+        loc = old.cell.id * (int64_t)store->geometry.slots + (int64_t)old.slot;
         rc = store_touch(&change);
     }
     if (rc == SQLITE_OK && moves) {
