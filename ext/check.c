@@ -3,7 +3,7 @@
  *
  * Cell by cell: the records of each vector column are whole, their rowids agree with each other and
  * with t_rows, and codes are what their vectors give. Then row by row: each row has a place that is
- * in use, and no two rows share one.
+ * in use, no two rows share one, and it is in the partition of the row's keys.
  *
  * Calls: store.c, format.c, codes.c, content.c.
  * Called by: maint.c, vtab_index.c.
@@ -262,6 +262,81 @@ static int check_counts(check_state *state)
     return rc;
 }
 
+/* How many partitions have the keys of another one, or rows lie where their keys do not belong. */
+static char *check_partition_sql(const vs_store *store, int is_rows)
+{
+    const char *between = "";
+    sqlite3_str *sql = sqlite3_str_new(store->db);
+    if (is_rows) {
+        sqlite3_str_appendf(
+            sql,
+            "SELECT count(*) FROM \"%w\".\"%w_rows\" AS r WHERE NOT EXISTS (SELECT 1 "
+            "FROM \"%w\".\"%w_cells\" AS c JOIN \"%w\".\"%w_parts\" AS p ON p.id = "
+            "c.part WHERE c.id = r.loc / %u",
+            store->schema, store->table, store->schema, store->table, store->schema, store->table,
+            (unsigned)store->geometry.slots);
+    } else {
+        sqlite3_str_appendf(sql,
+                            "SELECT count(*) FROM (SELECT 1 FROM \"%w\".\"%w_parts\" GROUP BY ",
+                            store->schema, store->table);
+    }
+    for (int i = 0; i < store->declaration.column_count; i++) {
+        if (store->declaration.columns[i].kind != VS_COLUMN_PARTITION) {
+            continue;
+        }
+        if (is_rows) {
+            sqlite3_str_appendf(sql,
+                                " AND p.c%d IS r.c%d COLLATE BINARY AND typeof(p.c%d) = "
+                                "typeof(r.c%d)",
+                                i, i, i, i);
+        } else {
+            sqlite3_str_appendf(sql, "%sc%d COLLATE BINARY, typeof(c%d)", between, i, i);
+            between = ", ";
+        }
+    }
+    sqlite3_str_appendall(sql, is_rows ? ")" : " HAVING count(*) > 1)");
+    return sqlite3_str_finish(sql);
+}
+
+/* Each row lies in the partition of its keys, and there is one for each combination of keys. */
+static int check_partitions(check_state *state)
+{
+    vs_store *store = state->store;
+    int64_t found = 0;
+    if (store->declaration.partition_count == 0) {
+        return SQLITE_OK;
+    }
+    int rc = check_number(state, check_partition_sql(store, 1), &found);
+    if (rc == SQLITE_OK && found != 0) {
+        check_find(state, "%s: %lld rows are not in the partition of their keys", store->label,
+                   (long long)found);
+    }
+    if (rc == SQLITE_OK) {
+        rc = check_number(state, check_partition_sql(store, 0), &found);
+    }
+    if (rc == SQLITE_OK && found != 0) {
+        check_find(state, "%s: %lld combinations of keys are in \"%s_parts\" more than once",
+                   store->label, (long long)found, store->table);
+    }
+    return rc;
+}
+
+/* What the next cell will be coded with can be read. */
+static int check_descriptions(check_state *state)
+{
+    vs_store *store = state->store;
+    int rc = SQLITE_OK;
+    for (int i = 0; i < store->declaration.vector_count && rc == SQLITE_OK; i++) {
+        const vs_code *code = NULL;
+        vs_err inner = VS_ERR_INIT;
+        if (store->geometry.vectors[i].is_coded) {
+            rc = vs_store_code_current(store, i, &code, &inner);
+            rc = check_take(state, rc, &inner);
+        }
+    }
+    return rc;
+}
+
 /* Cells that are said to have room have it, and the others have none. */
 static int check_open(check_state *state)
 {
@@ -347,21 +422,44 @@ static int check_all(check_state *state)
         rc = check_cell(state, &state->cells[i]);
     }
     if (rc == SQLITE_OK) {
+        rc = check_descriptions(state);
+    }
+    if (rc == SQLITE_OK) {
         rc = check_open(state);
     }
-    return rc == SQLITE_OK ? check_counts(state) : rc;
+    if (rc == SQLITE_OK) {
+        rc = check_counts(state);
+    }
+    return rc == SQLITE_OK ? check_partitions(state) : rc;
 }
 
-int vs_maint_check(vs_store *store, int is_quick, char **out_report, vs_err *err)
+/* A store of its own for the same table: one that is in use holds t_info in memory as it was when
+ * it was read. */
+static int check_open_store(const vs_store *store, vs_store *out, vs_err *err)
+{
+    vs_declaration declaration;
+    char *text = vs_declare_text(&store->declaration);
+    memset(out, 0, sizeof *out);
+    int rc =
+        text == NULL ? SQLITE_NOMEM : vs_declare_from_text(store->label, text, &declaration, err);
+    sqlite3_free(text);
+    return rc == SQLITE_OK
+               ? vs_store_init(out, store->conn, store->schema, store->table, &declaration, err)
+               : rc;
+}
+
+int vs_maint_check(const vs_store *store, int is_quick, char **out_report, vs_err *err)
 {
     check_state state;
+    vs_store fresh;
     memset(&state, 0, sizeof state);
-    state.store = store;
+    state.store = &fresh;
     state.is_quick = is_quick;
     state.err = err;
     state.report = sqlite3_str_new(store->db);
     *out_report = NULL;
-    int rc = check_all(&state);
+    int rc = check_open_store(store, &fresh, err);
+    rc = rc == SQLITE_OK ? check_all(&state) : rc;
     char *report = sqlite3_str_finish(state.report);
     if (rc == SQLITE_OK && state.findings > 0) {
         *out_report = report;
@@ -376,5 +474,6 @@ int vs_maint_check(vs_store *store, int is_quick, char **out_report, vs_err *err
     sqlite3_free(state.fresh);
     sqlite3_free(state.scratch);
     sqlite3_free(state.vector);
+    vs_store_close(&fresh);
     return rc;
 }

@@ -25,6 +25,6 @@ int vs_maint_command(vs_store *store, sqlite3_value *command, sqlite3_value *arg
 /* The check alone: *out_report is NULL or the findings, one per line, at most 100
  * (sqlite3_malloc'ed). is_quick: leave out what reads full vectors. Returns other codes than
  * SQLITE_OK only for errors of reading (busy, no memory, ...). Read only. */
-int vs_maint_check(vs_store *store, int is_quick, char **out_report, vs_err *err);
+int vs_maint_check(const vs_store *store, int is_quick, char **out_report, vs_err *err);
 
 #endif
