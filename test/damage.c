@@ -87,12 +87,14 @@ static void damage_fill(sqlite3 *db, const damage_design *design)
 /* A field of a structure. */
 typedef struct damage_field {
     size_t at;
-    size_t width; /* 4, 8, or that of a stamp */
+    size_t width; /* 4 or 8 */
 } damage_field;
 
 #define FIELDS_MAX 32
 #define HEAD_NEXT_CELL 24 /* where the head has it */
 
+/* Adds the fields at base + offsets[n] that end within `bytes`; bit i of `eights`: the i-th has 8
+ * bytes. Returns the new count. */
 static size_t damage_add_fields(damage_field *fields, size_t count, size_t base, size_t bytes,
                                 const uint8_t *offsets, size_t n, size_t eights)
 {
