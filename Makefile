@@ -29,7 +29,7 @@ SYSTEM  := $(shell uname -s)
 # ---------------------------------------------------------------------------------- sources
 
 sources := $(wildcard ext/*.c kernels/*.c kernels/*/*.c)
-support := $(wildcard test/*.c)
+support := $(wildcard test/*.c test/differential/model_*.c)
 unit         := $(wildcard test/unit/test_*.c)
 kernel_tests := $(wildcard test/kernels/test_*.c)
 fault        := $(wildcard test/fault/test_*.c)

@@ -27,14 +27,14 @@
 #define CACHE_ALIGN 64
 #define CACHE_BUDGET_DEFAULT ((size_t)512 << 20)
 #define CACHE_BUCKETS_MIN 256
-#define CACHE_OBJECT_MAX ((size_t)2147483391 - CACHE_ALIGN) /* of one block of SQLite's allocator  \
-                                                             */
+#define CACHE_OBJECT_MAX ((size_t)2147483391 - CACHE_ALIGN) /* SQLite allocates no more */
 
 typedef struct cache_entry {
     struct cache_entry *chain;         /* of the bucket */
     struct cache_entry *newer, *older; /* by last use */
     vs_cache_key key;
     vs_cached *object; /* one reference */
+    int is_old;        /* a newer stamp of the thing was put */
 } cache_entry;
 
 static vs_lock cache_lock = VS_LOCK_INIT;
@@ -194,10 +194,11 @@ static int cache_may_go(const cache_entry *entry, const vs_cache_key *for_key)
     if (atomic_load_explicit(&entry->object->refs, memory_order_relaxed) > 1) {
         return 0; /* in use: letting go would free nothing */
     }
-    if (!cache_is_same_table(&entry->key, for_key) || entry->key.kind == VS_CACHE_VECTORS) {
+    if (!cache_is_same_table(&entry->key, for_key) || entry->key.kind == VS_CACHE_VECTORS ||
+        entry->key.kind == VS_CACHE_ROWSET || entry->is_old) {
         return 1;
     }
-    return cache_is_same_thing(&entry->key, for_key); /* an older stamp */
+    return cache_is_same_thing(&entry->key, for_key); /* will be old */
 }
 
 /* Makes room for `bytes` more, as far as that is allowed; 1 when there is room. */
@@ -356,13 +357,15 @@ static void cache_age(const vs_cache_key *key)
     for (cache_entry *entry = cache_buckets[cache_bucket(key)]; entry != NULL;
          entry = entry->chain) {
         if (cache_is_same_thing(&entry->key, key)) {
+            entry->is_old = 1;
             cache_unlink(entry);
             cache_link_oldest(entry);
         }
     }
 }
 
-void *vs_cache_put(const vs_cache_key *key, void *object)
+void *vs_cache_put(const vs_cache_key *key, void *object,
+                   int (*is_alike)(const void *kept, const void *object))
 {
     vs_cached *cached = object;
     cache_entry *freed = NULL;
@@ -377,8 +380,11 @@ void *vs_cache_put(const vs_cache_key *key, void *object)
     }
     vs_lock_enter(&cache_lock);
     cache_entry *entry = cache_find(key);
-    if (entry != NULL) {
+    int is_kept = entry != NULL && is_alike(entry->object, object);
+    if (is_kept) {
         cached = vs_cached_ref(entry->object);
+    } else if (entry != NULL) {
+        /* of another shape: the one kept stays */
     } else if (cache_bucket_count > 0 && cache_make_room(key, cached->bytes, &freed)) {
         cache_age(key);
         memset(fresh, 0, sizeof *fresh);
@@ -395,7 +401,7 @@ void *vs_cache_put(const vs_cache_key *key, void *object)
     vs_lock_leave(&cache_lock);
     sqlite3_free(fresh);
     cache_free_list(freed);
-    if (cached != object) {
+    if (is_kept) {
         vs_cached_unref(object);
     }
     return cached;

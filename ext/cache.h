@@ -57,12 +57,15 @@ void *vs_cache_get(const vs_cache_key *key);
 /*
  * Puts an object under the key; the cache takes a reference of its own. An object that another
  * thread put there first stays: then that one is returned (with a reference) and `object` loses the
- * caller's reference. Otherwise returns `object`. Objects least recently used make room, those of
+ * caller's reference. Otherwise returns `object`; also where is_alike(kept, object) says that the
+ * one kept has another shape, as in a file that repeats stamps (called under the lock: it compares
+ * and nothing else). Objects least recently used make room, those of
  * other tables and older stamps first, and never those used within the current scan of the same
  * table (a table larger than the budget keeps a part of itself, instead of turning over). Where
  * there is no room, the object is not kept: it is returned all the same.
  */
-void *vs_cache_put(const vs_cache_key *key, void *object);
+void *vs_cache_put(const vs_cache_key *key, void *object,
+                   int (*is_alike)(const void *kept, const void *object));
 
 /* Would an object of this size be kept? For readers that decide whether to decode into shared or
  * private memory. */

@@ -179,7 +179,8 @@ static void conditions_other_affinities(const vs_store *store, const vs_conditio
 {
     conditions_affinity affinity = conditions_column_affinity(store, condition->column);
     *out_number = *out_text = 0;
-    if (affinity == CONDITIONS_NUMBER || condition->op == SQLITE_INDEX_CONSTRAINT_LIKE ||
+    if (affinity == CONDITIONS_NUMBER || !condition->or_affinity ||
+        condition->op == SQLITE_INDEX_CONSTRAINT_LIKE ||
         condition->op == SQLITE_INDEX_CONSTRAINT_GLOB) {
         return;
     }
@@ -235,6 +236,31 @@ static void conditions_append_one(sqlite3_str *sql, const vs_store *store,
     }
 }
 
+/*
+ * What is true only where a number meets a text: beside a column declared BLOB nothing is converted,
+ * and beside a number column a text of the row that looks like a number is one.
+ */
+static void conditions_append_mixed(sqlite3_str *sql, const vs_store *store,
+                                    const vs_condition *condition, int n)
+{
+    conditions_affinity affinity = conditions_column_affinity(store, condition->column);
+    if (affinity == CONDITIONS_NUMBER || !condition->or_affinity || condition->is_in ||
+        condition->value_count == 0) {
+        return;
+    }
+    int type = sqlite3_value_type(condition->values[0]);
+    int is_less =
+        condition->op == SQLITE_INDEX_CONSTRAINT_LT || condition->op == SQLITE_INDEX_CONSTRAINT_LE;
+    if (affinity == CONDITIONS_TEXT && (type == SQLITE_INTEGER || type == SQLITE_FLOAT)) {
+        sqlite3_str_appendf(sql, " OR +c%d %s ?%d", condition->column,
+                            conditions_operator(condition->op), n);
+    }
+    if (is_less && type == SQLITE_TEXT) {
+        sqlite3_str_appendf(sql, " OR c%d = CAST(c%d AS NUMERIC)", condition->column,
+                            condition->column);
+    }
+}
+
 /* The text of one condition; its parameters count from *n on. */
 static void conditions_append(sqlite3_str *sql, const vs_store *store,
                               const vs_condition *condition, int *n)
@@ -251,6 +277,7 @@ static void conditions_append(sqlite3_str *sql, const vs_store *store,
         sqlite3_str_appendall(sql, " OR ");
         conditions_append_one(sql, store, condition, *n, "TEXT");
     }
+    conditions_append_mixed(sql, store, condition, *n);
     if (condition->or_blob) {
         sqlite3_str_appendf(sql, " OR typeof(c%d) = 'blob'", condition->column);
     }
@@ -374,8 +401,8 @@ void *vs_conditions_fingerprint(const vs_conditions *conditions, size_t *out_byt
     sqlite3_str *out = sqlite3_str_new(NULL);
     for (int i = 0; i < conditions->count; i++) {
         const vs_condition *condition = &conditions->items[i];
-        const int numbers[] = {condition->column, condition->op, condition->is_in,
-                               condition->or_blob, condition->value_count};
+        const int numbers[] = {condition->column,  condition->op,          condition->is_in,
+                               condition->or_blob, condition->or_affinity, condition->value_count};
         conditions_put(out, numbers, sizeof numbers);
         conditions_put(out, condition->collation, strlen(condition->collation));
         for (int j = 0; j < condition->value_count; j++) {

@@ -17,6 +17,7 @@ typedef struct vs_condition {
                GLOB */
     char collation[32];     /* of the comparison; "" : the column's own */
     int or_blob;            /* true for BLOBs, too: see vs_index_plan */
+    int or_affinity;        /* true, too, where another affinity of the value would make it so */
     sqlite3_value **values; /* owned copies (sqlite3_value_dup): one, or those of IN (...) */
     int value_count;        /* 0 for ISNULL and ISNOTNULL */
     int is_in;              /* column IN (values); an empty list matches nothing */
@@ -44,7 +45,8 @@ int vs_conditions_only_partitions(const vs_store *store, const vs_conditions *co
  *
  * Values of xFilter have lost the affinity of the expression that they came from, which may be
  * another table's column. Where it could make the comparison true that is false without it, both
- * count: a row too many is no harm, for SQLite checks the condition again.
+ * count if the condition has or_affinity: a row too many is no harm where SQLite checks the
+ * condition again and asks for more rows. Beside k it would take the place of a row that passes.
  */
 int vs_conditions_select(vs_store *store, const vs_conditions *conditions, int of_parts,
                          const char *columns, const char *tail, sqlite3_stmt **out, vs_err *err);

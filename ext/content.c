@@ -1,8 +1,8 @@
 /*
  * content.c - an index over an existing table: built from its rows, kept in step by triggers.
  *
- *     CREATE VIRTUAL TABLE docs_idx USING vecshard(embedding float[384], content=docs,
- * content_rowid=id);
+ *     CREATE VIRTUAL TABLE docs_idx USING vecshard(
+ *         embedding float[384], content=docs, content_rowid=id);
  *
  * Three triggers on the content table, <index>_vecshard_insert, _update and _delete, give the command
  * 'sync' with the id of a row: the index takes over what the table holds under that id now. Not what
@@ -11,7 +11,8 @@
  *
  * Calls: store.c, column.c, metrics.c.
  * Called by: vtab_index.c, vtab_write.c, maint.c, indexed.c; vectors: store.c, store_codes.c,
- * view.c. Threads: the connection's.
+ * view.c.
+ * Threads: the connection's.
  */
 #include "content.h"
 
@@ -348,20 +349,24 @@ static int content_read_row(vs_store *store, sqlite3_stmt *stmt, vs_scratch (*me
 }
 
 /* Rows there may be: the range of the ids. */
-static int64_t content_estimate(vs_store *store, const char *table)
+static int content_estimate(vs_store *store, const char *table, int64_t *out, vs_err *err)
 {
     sqlite3_stmt *stmt = NULL;
-    int64_t rows = 0;
+    *out = 0;
     char *sql = sqlite3_mprintf("SELECT max(\"%w\"), min(\"%w\") FROM \"%w\".\"%w\"",
                                 store->declaration.content_rowid, store->declaration.content_rowid,
                                 store->schema, table);
-    if (content_prepare(store, sql, 0, &stmt, NULL) == SQLITE_OK &&
-        sqlite3_step(stmt) == SQLITE_ROW) {
+    int rc = content_prepare(store, sql, 0, &stmt, err);
+    if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         double range = sqlite3_column_double(stmt, 0) - sqlite3_column_double(stmt, 1) + 1.0;
-        rows = range < 1e15 ? (int64_t)range : 0;
+        *out = range < 1e15 ? (int64_t)range : 0;
+        rc = SQLITE_OK;
     }
-    sqlite3_finalize(stmt);
-    return rows;
+    /* An error may have rolled the transaction back: it must not go unseen. */
+    int end = sqlite3_finalize(stmt);
+    return rc == SQLITE_OK && end == SQLITE_OK
+               ? rc
+               : vs_error_db(err, end == SQLITE_OK ? rc : end, store->db, store->label);
 }
 
 int vs_content_build(vs_store *store, vs_err *err)
@@ -369,15 +374,16 @@ int vs_content_build(vs_store *store, vs_err *err)
     vs_scratch memory[VS_VECTORS_MAX][2];
     sqlite3_stmt *stmt = NULL;
     char *table = NULL;
-    int64_t done = 0;
+    int64_t done = 0, rows = 0;
     memset(memory, 0, sizeof memory);
     int rc = content_table(store, &table, err);
     if (rc == SQLITE_OK) {
         rc = content_prepare(store, content_select(store, table, "ORDER BY 1"), 0, &stmt, err);
     }
-    int job = rc == SQLITE_OK
-                  ? vs_job_begin("vecshard", store->label, "build", content_estimate(store, table))
-                  : -1;
+    if (rc == SQLITE_OK) {
+        rc = content_estimate(store, table, &rows, err);
+    }
+    int job = rc == SQLITE_OK ? vs_job_begin("vecshard", store->label, "build", rows) : -1;
     while (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
         vs_row row;
         int vectors = 0;

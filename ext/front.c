@@ -6,7 +6,7 @@
  * rotation. What float32 adds is paid for by FRONT_SLACK.
  *
  * Calls: probe.c, kernels.
- * Called by: front_learn.c, view.c, nearest.c, nearest_scan.c.
+ * Called by: front_learn.c, view_front.c, nearest.c, nearest_scan.c.
  * Threads: any.
  * Source: bounding a distance by a projection and the difference of the lengths that remain: Hwang,
  * Han and Ahn, A fast nearest neighbor search algorithm by nonlinear embedding, CVPR 2012, there

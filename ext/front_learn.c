@@ -9,7 +9,7 @@
  * The work is cut into steps of about a millisecond. A search takes steps until LEARN_NS are over.
  *
  * Calls: front.c, kernels.
- * Called by: view.c (life), nearest.c.
+ * Called by: view_front.c (life), nearest.c.
  * Threads: any; one at a time works.
  */
 #include "front_learn.h"
@@ -98,6 +98,7 @@ vs_learner *vs_learner_new(uint64_t code_id, size_t code_dim)
     memset(work, 0, sizeof *work);
     atomic_flag_clear(&learner->lock);
     learner->code_id = code_id;
+    learner->code_dim = code_dim;
     work->code_id = code_id;
     work->n = code_dim;
     work->m = code_dim / 4 < LEARN_DIRECTIONS_MAX ? code_dim / 4 : LEARN_DIRECTIONS_MAX;

@@ -13,6 +13,7 @@
 struct vs_learner {
     vs_cached base;
     uint64_t code_id;
+    size_t code_dim;
     atomic_int is_open;        /* something may be learned yet */
     vs_lock lock;              /* of work; searches that find it taken leave it alone */
     _Atomic(vs_basis *) basis; /* one reference; NULL until chosen */

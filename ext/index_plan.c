@@ -8,9 +8,9 @@
  *
  *   rowid = x           unless x is a literal: it usually comes from a join, which asks which rows
  *                       of the other table are among the k nearest
- *   (a, b) IN (...)     SQLite hands it over as equalities, and searches once per value: each
- * search would give k rows. It also offers the plan without them, which is made cheaper
- * (INDEX_PLAN_EQUAL_US)
+ *   (a, b) IN (...)     SQLite hands it over as equalities, and searches once per value: each search
+ *                       would give k rows. It also offers the plan without them, which is made
+ *                       cheaper (INDEX_PLAN_EQUAL_FACTOR)
  *
  * A list, or a lower bound of the distance, that follows from a table which the plan under
  * consideration reads later, excludes that plan beside k.
@@ -33,7 +33,7 @@
 #define INDEX_PLAN_START_US 100.0   /* of a search */
 #define INDEX_PLAN_WALK_US 0.05     /* a row that a scan passes over ... */
 #define INDEX_PLAN_ROW_US 0.45      /* ... and gives */
-#define INDEX_PLAN_EQUAL_US 1.0     /* an equality that may be one of many */
+#define INDEX_PLAN_EQUAL_FACTOR 1.5 /* beside k, for an equality that may be one of many */
 #define INDEX_PLAN_OMIT_MAX 16      /* SQLite can leave out the check of the first constraints */
 #define INDEX_PLAN_IN_MAX 32        /* sqlite3_vtab_in knows the first constraints only */
 #define INDEX_PLAN_DISTANCES_MAX 16 /* bounds of the distance that are taken */
@@ -197,6 +197,20 @@ static int index_plan_is_derived(const index_plan *plan, int constraint)
     return 0;
 }
 
+/*
+ * Code of the comparison's collation, or '\0' when it is not known. Of <> and IS NOT SQLite does not
+ * tell it: it is the column's own beside a literal, else BINARY leaves the most rows.
+ */
+static char index_plan_collation_of(const index_plan *plan, int constraint)
+{
+    unsigned char op = plan->info->aConstraint[constraint].op;
+    int is_unequal = op == SQLITE_INDEX_CONSTRAINT_NE || op == SQLITE_INDEX_CONSTRAINT_ISNOT;
+    if (is_unequal && index_plan_is_literal(plan, constraint)) {
+        return 'd';
+    }
+    return index_plan_collation(sqlite3_vtab_collation(plan->info, constraint));
+}
+
 /* Is it a condition that the row table can answer, in some plan? */
 static int index_plan_is_condition(const index_plan *plan, int constraint)
 {
@@ -222,7 +236,7 @@ static void index_plan_take_condition(index_plan *plan, int constraint)
     int is_list = index_plan_is_list(plan, constraint);
     int is_one = is_equal && !is_list;
     int is_literal = is_one && index_plan_is_literal(plan, constraint);
-    char collation = index_plan_collation(sqlite3_vtab_collation(plan->info, constraint));
+    char collation = index_plan_collation_of(plan, constraint);
     if (collation == '\0' || (plan->k >= 0 && is_one && !is_literal &&
                               (is_rowid || index_plan_is_unknown(plan, constraint)))) {
         return;
@@ -233,9 +247,10 @@ static void index_plan_take_condition(index_plan *plan, int constraint)
     sqlite3_str_appendf(plan->words, "%s%s %s", plan->conditions == 0 ? ", where " : " and ",
                         index_plan_column_name(plan, column),
                         is_list ? "IN" : index_plan_ops[op].words);
-    index_plan_claim(plan, constraint, 0, "c%d%c%c%s%s", is_rowid ? VS_CONDITION_ROWID : column,
+    index_plan_claim(plan, constraint, 0, "c%d%c%c%s%s%s", is_rowid ? VS_CONDITION_ROWID : column,
                      index_plan_ops[op].code, collation, is_list ? "i" : "",
-                     !is_rowid && index_plan_is_derived(plan, constraint) ? "B" : "");
+                     !is_rowid && index_plan_is_derived(plan, constraint) ? "B" : "",
+                     plan->k < 0 && !index_plan_is_literal(plan, constraint) ? "A" : "");
     int is_key = is_rowid || columns[column].kind == VS_COLUMN_KEY;
     plan->conditions++;
     plan->equalities += is_one && !is_literal;
@@ -317,10 +332,12 @@ static void index_plan_search(index_plan *plan)
     }
     sqlite3_str_appendall(plan->words, plan->k < 0 ? ", stream" : ", k");
     info->idxNum = VS_INDEX_SEARCH;
-    double rows = INDEX_PLAN_ROWS * plan->share;
+    /* Costs are rounded to some percent: a smaller difference does not count. */
+    int is_doubtful = plan->k >= 0 && plan->equalities > 0;
+    double rows = is_doubtful ? k : INDEX_PLAN_ROWS * plan->share;
     info->estimatedRows = (sqlite3_int64)(k < rows ? k : rows < 1.0 ? 1.0 : rows);
-    info->estimatedCost = INDEX_PLAN_START_US + vs_nearest_cost(spec, INDEX_PLAN_ROWS, k) +
-                          INDEX_PLAN_EQUAL_US * plan->equalities;
+    info->estimatedCost = (INDEX_PLAN_START_US + vs_nearest_cost(spec, INDEX_PLAN_ROWS, k)) *
+                          (is_doubtful ? INDEX_PLAN_EQUAL_FACTOR : 1.0);
     info->orderByConsumed =
         info->nOrderBy == 1 && !info->aOrderBy[0].desc &&
         info->aOrderBy[0].iColumn == index_plan_hidden(plan, VS_HIDDEN_DISTANCE);
@@ -418,14 +435,33 @@ static int index_plan_read_op(char code)
     return 0;
 }
 
-static const char *index_plan_read_arg(const char *at, vs_index_arg *out)
+/* A number of a vector column, or of a column. NULL: none. */
+static const char *index_plan_read_number(const char *at, int least, int count, int *out)
 {
     char *end = NULL;
+    long number = strtol(at, &end, 10);
+    if (end == at || (*at != '-' && (*at < '0' || *at > '9')) || number < least ||
+        number >= count) {
+        return NULL;
+    }
+    *out = (int)number;
+    return end;
+}
+
+static const char *index_plan_read_arg(const char *at, vs_index_arg *out)
+{
     memset(out, 0, sizeof *out);
     out->what = *at++;
-    if (out->what == 'm' || out->what == 'c') {
-        out->number = (int)strtol(at, &end, 10);
-        at = end;
+    if (strchr("mkoLOdc", out->what) == NULL) {
+        return NULL;
+    }
+    if (out->what == 'm') {
+        at = index_plan_read_number(at, 0, VS_VECTORS_MAX, &out->number);
+    } else if (out->what == 'c') {
+        at = index_plan_read_number(at, VS_CONDITION_ROWID, VS_COLUMNS_MAX, &out->number);
+    }
+    if (at == NULL) {
+        return NULL;
     }
     if (out->what == 'd' || out->what == 'c') {
         out->op = *at == '\0' ? 0 : index_plan_read_op(*at++);
@@ -437,6 +473,7 @@ static const char *index_plan_read_arg(const char *at, vs_index_arg *out)
         const char *name = *at == 'b'   ? "BINARY"
                            : *at == 'n' ? "NOCASE"
                            : *at == 'r' ? "RTRIM"
+                           : *at == 'd' ? ""
                                         : NULL;
         if (name == NULL) {
             return NULL;
@@ -447,6 +484,8 @@ static const char *index_plan_read_arg(const char *at, vs_index_arg *out)
         at += out->is_in;
         out->or_blob = *at == 'B';
         at += out->or_blob;
+        out->or_affinity = *at == 'A';
+        at += out->or_affinity;
     }
     return at;
 }
@@ -461,6 +500,9 @@ int vs_index_plan_parse(const char *words, uint64_t *out_used, vs_index_arg out[
         return SQLITE_INTERNAL;
     }
     *out_used = strtoull(at + 2, &end, 16);
+    if (end == at + 2 || at[2] == '-') {
+        return SQLITE_INTERNAL;
+    }
     at = end;
     while (*at != '}') {
         if (at[0] != ' ' || at[1] == '\0' || *out_count == VS_INDEX_ARGS_MAX) {

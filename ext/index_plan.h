@@ -12,8 +12,9 @@
  *   k  o        k, options
  *   L  O        LIMIT and OFFSET: how many rows a stream fetches first
  *   d<op>       a bound of the distance
- *   c<column><op><collation>[i][B]
- *               a condition; column -1 is the rowid; i: IN (...); B: true for BLOBs, too
+ *   c<column><op><collation>[i][B][A]
+ *               a condition; column -1 is the rowid; i: IN (...); B: true for BLOBs, too; A: by
+ *               other affinities, too
  *
  * op: = < l > g n s t u v K G (equal, less, less or equal, greater, greater or equal, not equal,
  * IS, IS NOT, IS NULL, IS NOT NULL, LIKE, GLOB); collation: b n r (BINARY, NOCASE, RTRIM).
@@ -41,6 +42,7 @@ typedef struct vs_index_arg {
     char collation[8];
     int is_in;
     int or_blob;
+    int or_affinity;
 } vs_index_arg;
 
 #define VS_INDEX_ARGS_MAX 64

@@ -67,6 +67,9 @@ static int maint_compare(const void *a, const void *b)
     return left->id < right->id ? -1 : left->id > right->id;
 }
 
+static int maint_learn(vs_store *store, int vector, const maint_cells *list, int is_always,
+                       vs_err *err);
+
 /* ---- optimize -------------------------------------------------------------------------------- */
 
 /* The rowids in a cell, from the records of its first vector column: ids [slots]. */
@@ -155,7 +158,9 @@ static int maint_merge_part(maint_work *work, vs_cell *cells, size_t count)
 static int maint_merge(maint_work *work, maint_cells *list)
 {
     int rc = SQLITE_OK;
-    qsort(list->cells, list->count, sizeof *list->cells, maint_compare);
+    if (list->count > 0) { /* qsort takes no NULL */
+        qsort(list->cells, list->count, sizeof *list->cells, maint_compare);
+    }
     for (size_t first = 0, last; first < list->count && rc == SQLITE_OK; first = last) {
         for (last = first; last < list->count && list->cells[last].part == list->cells[first].part;
              last++) {
@@ -220,6 +225,12 @@ static int maint_optimize(vs_store *store, int64_t rows, vs_err *err)
     }
     if (rc == SQLITE_OK) { /* cells have gone */
         rc = maint_list(store, &list, err);
+        for (int i = 0; i < store->declaration.vector_count && rows == INT64_MAX && rc == SQLITE_OK;
+             i++) {
+            if (store->geometry.vectors[i].is_coded) { /* sampling reads many vectors: no step */
+                rc = maint_learn(store, i, &list, 0, err);
+            }
+        }
         rc = rc == SQLITE_OK ? maint_recode(&work, &list, 0) : rc;
         sqlite3_free(list.cells);
     }
@@ -231,7 +242,8 @@ static int maint_optimize(vs_store *store, int64_t rows, vs_err *err)
 
 /* Adds the vectors of one cell to a mean. */
 static int maint_add_to_mean(vs_store *store, int vector, const vs_cell *cell, const vs_code *code,
-                             float *scratch, void *memory, double *sum, int64_t *count, vs_err *err)
+                             float *scratch, void *memory, double *sum, double *squares,
+                             int64_t *count, vs_err *err)
 {
     size_t record_bytes = store->geometry.vectors[vector].record_bytes;
     uint8_t *records = sqlite3_malloc64(store->geometry.slots * record_bytes);
@@ -253,7 +265,11 @@ static int maint_add_to_mean(vs_store *store, int vector, const vs_cell *cell, c
             data = is_missing ? NULL : memory;
         }
         if (rc == SQLITE_OK && data != NULL) {
+            memset(scratch, 0, code->dim * sizeof *scratch);
             vs_code_mean_add(code, data, scratch, sum);
+            for (size_t i = 0; i < code->dim; i++) {
+                *squares += (double)scratch[i] * (double)scratch[i];
+            }
             *count += 1;
         }
     }
@@ -261,9 +277,25 @@ static int maint_add_to_mean(vs_store *store, int vector, const vs_cell *cell, c
     return rc;
 }
 
-/* Makes the mean of rows from cells spread evenly over the table the anchor of a column. */
-static int maint_learn(vs_store *store, int vector, const maint_cells *list, vs_err *err)
+/* Is the anchor farther from the mean than the points are, on average? */
+static int maint_is_far(const vs_code *current, const float *mean, double squares, int64_t count)
 {
+    double of_mean = 0.0, apart = 0.0;
+    for (size_t i = 0; i < current->dim; i++) {
+        double d = (double)mean[i] - (double)current->anchor[i];
+        of_mean += (double)mean[i] * (double)mean[i];
+        apart += d * d;
+    }
+    return apart > squares / (double)count - of_mean;
+}
+
+/* Makes the mean of rows from cells spread evenly over the table the anchor of a column; unless
+ * is_always, only where the present one is far from it. */
+static int maint_learn(vs_store *store, int vector, const maint_cells *list, int is_always,
+                       vs_err *err)
+{
+    const vs_code *current = NULL;
+    double squares = 0.0;
     const vs_vector_spec *spec = &store->declaration.vectors[vector];
     size_t step = list->count * store->geometry.slots / MAINT_SAMPLE_ROWS + 1;
     vs_code *code = vs_code_new(spec, vector, 0, NULL);
@@ -277,12 +309,15 @@ static int maint_learn(vs_store *store, int vector, const maint_cells *list, vs_
         memset(sum, 0, spec->dim * sizeof *sum);
     }
     for (size_t i = 0; i < list->count && rc == SQLITE_OK; i += step) {
-        rc = maint_add_to_mean(store, vector, &list->cells[i], code, scratch, memory, sum, &count,
-                               err);
+        rc = maint_add_to_mean(store, vector, &list->cells[i], code, scratch, memory, sum, &squares,
+                               &count, err);
     }
-    if (rc == SQLITE_OK && count > 0) {
+    if (rc == SQLITE_OK && count >= store->geometry.slots) { /* of fewer rows it tells too much */
         vs_code_mean_finish(code, sum, count, scratch);
-        rc = vs_store_code_set(store, vector, scratch, err);
+        rc = vs_store_code_current(store, vector, &current, err);
+        if (rc == SQLITE_OK && (is_always || maint_is_far(current, scratch, squares, count))) {
+            rc = vs_store_code_set(store, vector, scratch, err);
+        }
     }
     sqlite3_free(sum);
     sqlite3_free(memory);
@@ -300,7 +335,7 @@ static int maint_recode_all(vs_store *store, vs_err *err)
         rc = maint_list(store, &list, err);
         for (int i = 0; i < store->declaration.vector_count && rc == SQLITE_OK; i++) {
             if (store->geometry.vectors[i].is_coded) {
-                rc = maint_learn(store, i, &list, err);
+                rc = maint_learn(store, i, &list, 1, err);
             }
         }
         rc = rc == SQLITE_OK ? maint_recode(&work, &list, 1) : rc;

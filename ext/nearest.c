@@ -11,14 +11,19 @@
  * An index over a content table finds rows there by rowid. One that is gone (replaced without a
  * trigger firing) is excluded, and the search repeated, for its bounds had counted for the limit.
  *
- * Calls: view.c, rowset.c, nearest_scan.c, front.c, front_learn.c, probe.c, scorer.c, distance.c,
- * pool.c, store.c. Called by: vtab_index.c, search.c, batch.c. Threads: the connection's; the scan
- * on those of the pool.
+ * Calls: view.c, view_front.c, rowset.c, nearest_scan.c, front.c, front_learn.c, probe.c, scorer.c,
+ * distance.c, pool.c, store.c, content.c.
+ * Called by: vtab_index.c, search.c, batch.c.
+ * Threads: the connection's; the scan on those of the pool.
  */
 #include "nearest_impl.h"
 
+#include "content.h"
+
 #include <math.h>
 #include <stdlib.h>
+
+#include "content.h"
 
 #define NEAREST_CANDIDATES_MIN 1024    /* room that a lane starts with */
 #define NEAREST_THREAD_BYTES (1 << 20) /* a scan of fewer bytes stays on one thread */
@@ -448,6 +453,11 @@ typedef struct nearest_group {
     uint8_t data[];
 } nearest_group;
 
+static int nearest_groups_are_alike(const void *a, const void *b)
+{
+    return ((const nearest_group *)a)->bytes == ((const nearest_group *)b)->bytes;
+}
+
 /* The group that holds a place, from the cache, or read and put there: *out has one reference. */
 static int nearest_get_group(vs_nearest *nearest, const vs_cell *cell, int64_t loc,
                              nearest_group **out, vs_err *err)
@@ -475,7 +485,7 @@ static int nearest_get_group(vs_nearest *nearest, const vs_cell *cell, int64_t l
             vs_cached_unref(group);
             return rc;
         }
-        group = vs_cache_put(&key, group);
+        group = vs_cache_put(&key, group, nearest_groups_are_alike);
     }
     *out = group;
     return SQLITE_OK;
@@ -491,13 +501,12 @@ static int nearest_vector(vs_nearest *nearest, nearest_run *run, const nearest_c
     const vs_vector_spec *spec = nearest->spec;
     const vs_cell *cell = &run->view->cells[candidate->cell].cell;
     int64_t loc = cell->id * (int64_t)run->view->slots + (int64_t)candidate->slot;
-    int is_null = 0;
     int rc;
     if (run->is_content) {
+        /* also where the index keeps the vectors: the row may be gone */
         *out = nearest->stored.memory;
-        rc = vs_store_vector(nearest->store, nearest->vector, loc, candidate->rowid,
-                             nearest->stored.memory, &is_null, out_is_missing, err);
-        *out = is_null ? NULL : *out;
+        rc = vs_content_vector(nearest->store, nearest->vector, candidate->rowid,
+                               nearest->stored.memory, out_is_missing, err);
     } else {
         rc = nearest_get_group(nearest, cell, loc, group, err);
         if (rc == SQLITE_OK) {

@@ -141,6 +141,17 @@ static int options_apply(vs_options *options, const char *who, options_key key,
     }
 }
 
+int vs_options_check(const vs_options *options, const char *who, vs_err *err)
+{
+    if (vs_metric_takes(options->metric, options->type)) {
+        return SQLITE_OK;
+    }
+    return vs_error(err, SQLITE_ERROR, "%s: metric %s does not apply to element type %s (%s)", who,
+                    vs_metric_name(options->metric), vsk_type_name(options->type),
+                    options->type == VSK_BIT ? "bit vectors have hamming and jaccard"
+                                             : "hamming and jaccard are for bit vectors");
+}
+
 /* Reads the one result row of the statement. */
 static int options_read(sqlite3_stmt *stmt, const char *who, vs_options *out, vs_err *err)
 {
@@ -180,11 +191,11 @@ static int options_read(sqlite3_stmt *stmt, const char *who, vs_options *out, vs
     if (!out->has_metric && out->type == VSK_BIT) {
         out->metric = VS_HAMMING;
     }
-    if (!vs_metric_takes(out->metric, out->type)) {
-        return vs_error(err, SQLITE_ERROR, "%s: metric %s does not apply to element type %s (%s)",
-                        who, vs_metric_name(out->metric), vsk_type_name(out->type),
-                        out->type == VSK_BIT ? "bit vectors have hamming and jaccard"
-                                             : "hamming and jaccard are for bit vectors");
+    if (out->has_type) {
+        int rc = vs_options_check(out, who, err);
+        if (rc != SQLITE_OK) {
+            return rc;
+        }
     }
     if (out->has_norm_band && out->type == VSK_BIT) {
         return vs_error(

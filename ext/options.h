@@ -28,6 +28,9 @@ void vs_options_default(vs_options *options);
  * each a sentence that starts with `who` and says what there is. After an error *out owns nothing.
  */
 int vs_options_parse(sqlite3 *db, const char *who, const char *text, vs_options *out, vs_err *err);
+
+/* Does the metric apply to the element type? vs_options_parse asks where the type is given; elsewhere the column may tell it. */
+int vs_options_check(const vs_options *options, const char *who, vs_err *err);
 void vs_options_free(vs_options *options);
 
 #endif

@@ -247,7 +247,9 @@ static int plan_takes_indexed(const vs_plan *plan)
     const vs_options *options = &plan->options;
     const vs_vector_spec *spec = vs_indexed_spec(plan->indexed);
     return !options->has_norm_band && (!options->has_type || options->type == spec->type) &&
-           (!options->has_metric || vs_indexed_serves(plan->indexed, options->metric)) &&
+           (!options->has_metric || vs_indexed_serves(plan->indexed, options->metric) ||
+            (plan->target.is_virtual && plan->indexed->store.declaration.content == NULL &&
+             vs_metric_takes(options->metric, spec->type))) &&
            (options->index == NULL ||
             sqlite3_stricmp(options->index, plan->indexed->store.table) == 0);
 }
@@ -293,6 +295,9 @@ int vs_plan_make(vs_conn *conn, const char *who, const char *table, const char *
     if (rc == SQLITE_OK) {
         rc = plan_try_indexed(conn, out, who, err);
     }
+    if (rc == SQLITE_OK && out->indexed == NULL) {
+        rc = vs_options_check(&out->options, who, err);
+    }
     if (rc == SQLITE_OK) {
         out->row_bytes = out->indexed != NULL ? out->row_bytes : PLAN_BYTES_UNKNOWN;
         rc = vs_id_map_survey(&out->target, who, &map, err);
@@ -327,10 +332,14 @@ int vs_plan_make(vs_conn *conn, const char *who, const char *table, const char *
 int vs_plan_make_early(vs_conn *conn, const char *who, const char *table, const char *column,
                        const char *options, int64_t k, vs_plan *out, int *out_known, vs_err *err)
 {
+    int is_open = !sqlite3_get_autocommit(conn->db);
     int rc = vs_plan_make(conn, who, table, column, options, k, out, err);
     *out_known = rc == SQLITE_OK;
     if (rc == SQLITE_OK || rc == SQLITE_ERROR || rc == SQLITE_NOMEM) {
         return rc;
+    }
+    if (is_open && sqlite3_get_autocommit(conn->db)) {
+        return rc; /* the error has ended the transaction: it must not be hidden */
     }
     vs_error_clear(err);
     return SQLITE_OK;

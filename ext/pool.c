@@ -161,7 +161,7 @@ void vs_pool_run(int workers, void (*task)(void *arg, int worker), void *arg)
     int is_posted = 0;
     pool_watch_fork();
     (void)pthread_mutex_lock(&pool_mutex);
-    if (!pool_is_busy && !pool_is_stopping && workers > 1) {
+    if (!pool_is_busy && !pool_is_stopping && workers > 1 && sqlite3_threadsafe() != 0) {
         pool_start(workers - 1 < VS_POOL_THREADS_MAX ? workers - 1 : VS_POOL_THREADS_MAX);
         pool_is_busy = 1;
         pool_current = &job;

@@ -146,6 +146,15 @@ static int rowset_is_private(const vs_conditions *conditions)
     return 0;
 }
 
+/* Hashes of two lists of conditions may be equal: the lists themselves decide. */
+static int rowset_are_alike(const void *a, const void *b)
+{
+    const vs_rowset *left = a, *right = b;
+    return left->cell_count == right->cell_count && left->words == right->words &&
+           left->fingerprint_bytes == right->fingerprint_bytes &&
+           memcmp(left->fingerprint, right->fingerprint, left->fingerprint_bytes) == 0;
+}
+
 int vs_rowset_get(vs_store *store, const vs_view *view, const vs_conditions *conditions,
                   vs_rowset **out, vs_err *err)
 {
@@ -170,13 +179,14 @@ int vs_rowset_get(vs_store *store, const vs_view *view, const vs_conditions *con
     key.kind = VS_CACHE_ROWSET;
     vs_rowset *set = vs_cache_get(&key);
     int rc = SQLITE_OK;
-    if (set == NULL || set->cell_count != view->cell_count || set->fingerprint_bytes != n ||
+    if (set == NULL || set->cell_count != view->cell_count ||
+        set->words != (view->slots < 64 ? 1 : view->slots / 64) || set->fingerprint_bytes != n ||
         memcmp(set->fingerprint, fingerprint, n) != 0) {
         vs_cached_unref(set);
         set = NULL;
         rc = rowset_make(store, view, conditions, fingerprint, n, &set, err);
         if (rc == SQLITE_OK) {
-            set = vs_cache_put(&key, set);
+            set = vs_cache_put(&key, set, rowset_are_alike);
         }
     }
     sqlite3_free(fingerprint);

@@ -4,7 +4,8 @@
  *
  * Calls: declare.c, format.c, content.c (vectors of an index over a table), error.c.
  * Called by: vtab_index.c, vtab_write.c, view.c, rowset.c, nearest.c, maint.c, check.c, content.c,
- * indexed.c. Threads: the connection's.
+ * indexed.c.
+ * Threads: the connection's.
  */
 #include "store_impl.h"
 
@@ -106,8 +107,9 @@ int vs_store_open(vs_store *store, vs_conn *conn, const char *schema, const char
 void vs_store_end_reading(vs_store *store)
 {
     for (int i = 0; i < VS_VECTORS_MAX; i++) {
-        (void)sqlite3_blob_close(store->code_blobs[i]);
-        store->code_blobs[i] = NULL;
+        sqlite3_blob *blob = store->code_blobs[i];
+        store->code_blobs[i] = NULL; /* the close may end a failed transaction, which comes here */
+        (void)sqlite3_blob_close(blob);
     }
 }
 
@@ -659,16 +661,18 @@ int vs_store_read_codes(vs_store *store, int vector, int64_t cell, int is_coarse
     size_t slots = store->geometry.slots;
     size_t coarse = slots * store->geometry.vectors[vector].coarse_bytes;
     size_t all = coarse + slots * store->geometry.vectors[vector].fine_bytes;
-    sqlite3_blob **blob = &store->code_blobs[vector];
-    int rc = vs_store_blob_open(store, "codes", vector, cell, all, 0, blob, err);
+    sqlite3_blob *blob = store->code_blobs[vector];
+    store->code_blobs[vector] = NULL; /* a failure may end the transaction, which closes it */
+    int rc = vs_store_blob_open(store, "codes", vector, cell, all, 0, &blob, err);
     if (rc == SQLITE_OK) {
-        rc = sqlite3_blob_read(*blob, out, (int)(is_coarse ? coarse : all), 0);
+        rc = sqlite3_blob_read(blob, out, (int)(is_coarse ? coarse : all), 0);
         rc = rc == SQLITE_OK ? rc : vs_error_db(err, rc, store->db, store->label);
     }
     if (rc != SQLITE_OK) {
-        (void)sqlite3_blob_close(*blob);
-        *blob = NULL;
+        (void)sqlite3_blob_close(blob);
+        blob = NULL;
     }
+    store->code_blobs[vector] = blob;
     return rc;
 }
 

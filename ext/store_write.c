@@ -843,7 +843,7 @@ int vs_store_next_rowid(vs_store *store, int64_t *out, vs_err *err)
             rc = vs_error(err, SQLITE_FULL, "%s: the largest rowid is in use: give one",
                           store->label);
         } else {
-            *out = last < 0 ? 1 : last + 1;
+            *out = last + 1;
         }
     }
     return vs_store_done(store, stmt, rc, "finding the last row", err);

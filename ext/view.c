@@ -5,9 +5,9 @@
  * connections under the random stamp of their content. The directory that lists them is such an
  * object too, under the table's stamp. So the first search after a change reads the directory and
  * the cells that changed, and the next ones read nothing but the head. Front planes of cells are
- * objects of their own: they come later, and not to every table.
+ * objects of their own: view_front.c.
  *
- * Calls: store.c, format.c, cache.c, metrics.c, front.c, front_learn.c (life).
+ * Calls: store.c, format.c, cache.c, metrics.c, view_front.c.
  * Called by: nearest.c, rowset.c.
  * Threads: making views: the connection's. Finished views and blocks: any.
  */
@@ -16,12 +16,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "front_learn.h"
-
 #define VIEW_ALIGN 64
 #define VIEW_LOAD_NS 2000000   /* of one search that has found little in memory */
-#define VIEW_FRONT_NS 20000000 /* of making front planes in one search */
-#define VIEW_SERIAL_SHIFT 44   /* of a basis's serial, above the cell's id in a key */
 #define VIEW_JOB_CELLS 64      /* a longer load is shown in vec_jobs */
 
 static size_t view_align(size_t n)
@@ -29,7 +25,7 @@ static size_t view_align(size_t n)
     return (n + VIEW_ALIGN - 1) / VIEW_ALIGN * VIEW_ALIGN;
 }
 
-static void view_key(const vs_store *store, int vector, vs_cache_kind kind, int64_t id,
+void vs_view_key(const vs_store *store, int vector, vs_cache_kind kind, int64_t id,
                      const uint8_t *stamp, vs_cache_key *out)
 {
     memset(out, 0, sizeof *out);
@@ -223,6 +219,13 @@ static int view_is_coded(const vs_store *store, int vector, const vs_cell *cell)
     return cell->is_coded && store->geometry.vectors[vector].is_coded;
 }
 
+static int view_blocks_are_alike(const void *a, const void *b)
+{
+    const vs_block *left = a, *right = b;
+    return left->slots == right->slots && left->is_coded == right->is_coded &&
+           left->code_dim == right->code_dim && left->vector_bytes == right->vector_bytes;
+}
+
 /* A cell's block from the cache, or NULL. */
 static vs_block *view_find_block(const vs_store *store, int vector, const vs_cell *cell)
 {
@@ -230,7 +233,7 @@ static vs_block *view_find_block(const vs_store *store, int vector, const vs_cel
     int is_coded = view_is_coded(store, vector, cell);
     size_t code_dim = is_coded ? store->geometry.vectors[vector].code_dim : 0;
     size_t vector_bytes = is_coded ? 0 : view_vector_bytes(store, vector);
-    view_key(store, vector, VS_CACHE_BLOCK, cell->id, cell->stamp, &key);
+    vs_view_key(store, vector, VS_CACHE_BLOCK, cell->id, cell->stamp, &key);
     vs_block *block = vs_cache_get(&key);
     if (block != NULL && (block->slots != store->geometry.slots || block->is_coded != is_coded ||
                           block->code_dim != code_dim || block->vector_bytes != vector_bytes)) {
@@ -258,7 +261,7 @@ static int view_share_block(vs_store *store, int vector, const vs_cell *cell, vs
 {
     vs_cache_key key;
     view_kind kind = view_is_coded(store, vector, cell) ? VIEW_CODED : VIEW_PLAIN;
-    view_key(store, vector, VS_CACHE_BLOCK, cell->id, cell->stamp, &key);
+    vs_view_key(store, vector, VS_CACHE_BLOCK, cell->id, cell->stamp, &key);
     *out = NULL;
     if (view_is_private(store, vector, cell) ||
         !vs_cache_has_room(&key, view_block_bytes(store, vector, kind))) {
@@ -273,7 +276,7 @@ static int view_share_block(vs_store *store, int vector, const vs_cell *cell, vs
         vs_cached_unref(block);
         return rc;
     }
-    *out = vs_cache_put(&key, block);
+    *out = vs_cache_put(&key, block, view_blocks_are_alike);
     return SQLITE_OK;
 }
 
@@ -418,6 +421,8 @@ static int view_new(const vs_store *store, int vector, const vs_head *head, cons
     memcpy(view->stamp, head->stamp, sizeof view->stamp);
     view->vector = vector;
     view->slots = store->geometry.slots;
+    view->code_dim = store->geometry.vectors[vector].code_dim;
+    view->vector_bytes = view_vector_bytes(store, vector);
     view->cell_count = list->count;
     view->cells = (vs_view_cell *)(void *)((unsigned char *)view + cells_at);
     view->by_id = (uint32_t *)(void *)((unsigned char *)view + ids_at);
@@ -473,91 +478,6 @@ static int view_load(vs_store *store, vs_view *view, int *out_is_complete, vs_er
     return rc;
 }
 
-/* ---- front planes ---------------------------------------------------------------------------- */
-
-int vs_view_has_code(const vs_view *view, size_t i, uint64_t code_id)
-{
-    const vs_view_cell *cell = &view->cells[i];
-    return cell->block != NULL && cell->block->is_coded &&
-           cell->cell.code_id[view->vector] == code_id;
-}
-
-/* The learner of the first coded cell's description, when all cells are in memory. */
-static void view_find_learner(const vs_store *store, vs_view *view)
-{
-    static const uint8_t any_stamp[VS_STAMP_BYTES];
-    const vs_view_cell *coded = NULL;
-    vs_cache_key key;
-    for (size_t i = 0; i < view->cell_count; i++) {
-        const vs_view_cell *cell = &view->cells[i];
-        if (cell->block == NULL) {
-            return;
-        }
-        coded = coded == NULL && cell->block->is_coded ? cell : coded;
-    }
-    if (coded == NULL || view->slots % VSK_FRONT_ROWS != 0) {
-        return;
-    }
-    uint64_t code_id = coded->cell.code_id[view->vector];
-    view_key(store, view->vector, VS_CACHE_LEARNER, (int64_t)code_id, any_stamp, &key);
-    view->learner = vs_cache_get(&key);
-    if (view->learner == NULL) {
-        view->learner = vs_learner_new(code_id, coded->block->code_dim);
-        if (view->learner != NULL) {
-            view->learner = vs_cache_put(&key, view->learner);
-        }
-    }
-}
-
-/* A cell's front plane from the cache, or made and put there; NULL without memory or room. */
-static vs_front *view_get_front(const vs_store *store, const vs_view *view, size_t i,
-                                vs_basis *basis)
-{
-    const vs_view_cell *cell = &view->cells[i];
-    vs_cache_key key;
-    view_key(store, view->vector, VS_CACHE_FRONT, cell->cell.id, cell->cell.stamp, &key);
-    key.id ^= basis->serial << VIEW_SERIAL_SHIFT; /* another basis, another thing */
-    vs_front *front = vs_cache_get(&key);
-    if (front != NULL && front->basis == basis && front->slots == view->slots) {
-        return front;
-    }
-    vs_cached_unref(front);
-    if (!vs_cache_has_room(&key, vs_front_bytes(basis, view->slots))) {
-        return NULL;
-    }
-    front = vs_front_new(basis, cell->block);
-    return front == NULL ? NULL : vs_cache_put(&key, front);
-}
-
-void vs_view_make_fronts(const vs_store *store, vs_view *view)
-{
-    int64_t deadline = vs_metrics_now_ns() + VIEW_FRONT_NS;
-    vs_basis *basis = vs_learner_basis(view->learner);
-    size_t i = atomic_load(&view->front_cells);
-    for (; basis != NULL && i < view->cell_count; i++) {
-        vs_front *none = NULL;
-        if (atomic_load(&view->cells[i].front) != NULL ||
-            !vs_view_has_code(view, i, basis->code_id) ||
-            view->cells[i].block->code_dim != basis->code_dim) {
-            continue;
-        }
-        if (vs_metrics_now_ns() > deadline) {
-            break;
-        }
-        vs_front *front = view_get_front(store, view, i, basis);
-        if (front == NULL) {
-            i = view->cell_count; /* those that there are will do */
-            break;
-        }
-        if (!atomic_compare_exchange_strong(&view->cells[i].front, &none, front)) {
-            vs_cached_unref(front); /* another thread was faster */
-        }
-    }
-    if (basis != NULL) {
-        atomic_store(&view->front_cells, i);
-    }
-}
-
 /*
  * In SQLite's shared-cache mode, PRAGMA read_uncommitted shows what another connection is writing, and
  * that one does not know that its stamp was seen. Nothing that is read so may be found again: the
@@ -583,6 +503,21 @@ static int view_leave_others(vs_store *store, vs_err *err)
     return rc;
 }
 
+static int view_are_alike(const void *a, const void *b)
+{
+    const vs_view *left = a, *right = b;
+    return left->vector == right->vector && left->slots == right->slots &&
+           left->code_dim == right->code_dim && left->vector_bytes == right->vector_bytes;
+}
+
+/* Is it one of this table, and not of another one that repeats its stamps? */
+static int view_fits(const vs_store *store, int vector, const vs_view *view)
+{
+    return view->vector == vector && view->slots == store->geometry.slots &&
+           view->code_dim == store->geometry.vectors[vector].code_dim &&
+           view->vector_bytes == view_vector_bytes(store, vector);
+}
+
 int vs_view_get(vs_store *store, int vector, vs_view **out, vs_err *err)
 {
     vs_head head;
@@ -600,9 +535,9 @@ int vs_view_get(vs_store *store, int vector, vs_view **out, vs_err *err)
     if (rc != SQLITE_OK) {
         return rc;
     }
-    view_key(store, vector, VS_CACHE_VIEW, 0, head.stamp, &key);
+    vs_view_key(store, vector, VS_CACHE_VIEW, 0, head.stamp, &key);
     vs_view *view = vs_cache_get(&key);
-    if (view != NULL && view->vector == vector && view->slots == store->geometry.slots) {
+    if (view != NULL && view_fits(store, vector, view)) {
         *out = view;
         return SQLITE_OK;
     }
@@ -623,8 +558,8 @@ int vs_view_get(vs_store *store, int vector, vs_view **out, vs_err *err)
         return rc;
     }
     if (is_complete) {
-        view_find_learner(store, view);
-        view = vs_cache_put(&key, view);
+        vs_view_find_learner(store, view);
+        view = vs_cache_put(&key, view, view_are_alike);
     }
     *out = view;
     return SQLITE_OK;

@@ -44,6 +44,7 @@ typedef struct vs_view {
     vs_cached base;
     uint8_t stamp[VS_STAMP_BYTES];
     int vector;
+    size_t code_dim, vector_bytes; /* of its column: the shapes of its blocks */
     size_t cell_count;
     int64_t live; /* rows */
     size_t slots;
@@ -73,12 +74,19 @@ int vs_view_vectors(vs_store *store, const vs_view *view, size_t i, vs_block **s
 /* Is the cell in memory, with codes of this description? */
 int vs_view_has_code(const vs_view *view, size_t i, uint64_t code_id);
 
+/* Gives a new view the learner of its codes, when all cells are in memory. */
+void vs_view_find_learner(const vs_store *store, vs_view *view);
+
 /* Makes front planes of cells, for some milliseconds, once the view's learner has a basis. Without
  * memory, or room in the cache, there are fewer. */
 void vs_view_make_fronts(const vs_store *store, vs_view *view);
 
 /* A stored vector in the type that users see: out [dim] of spec->type. */
 void vs_view_widen(const vs_vector_spec *spec, const void *stored, void *out);
+
+/* The key of an object made from the column as it is under a stamp. */
+void vs_view_key(const vs_store *store, int vector, vs_cache_kind kind, int64_t id,
+                 const uint8_t *stamp, vs_cache_key *out);
 
 /* Number of the cell with this id, or -1. */
 int64_t vs_view_find(const vs_view *view, int64_t id);

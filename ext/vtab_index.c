@@ -218,12 +218,11 @@ static int vtab_index_destroy(sqlite3_vtab *base)
     if (rc == SQLITE_OK) {
         rc = vs_store_drop(&table->store, &err);
     }
-    if (rc != SQLITE_OK) {
-        return vs_error_vtab(base, rc, &err);
+    vs_error_clear(&err); /* SQLite takes no sentence from here, and would not free it */
+    if (rc == SQLITE_OK) {
+        index_free_table(table);
     }
-    vs_error_clear(&err);
-    index_free_table(table);
-    return SQLITE_OK;
+    return rc;
 }
 
 static int vtab_index_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
@@ -676,6 +675,8 @@ static int index_read_args(index_cursor *cursor, const char *words, sqlite3_valu
             rc = vs_conditions_add(&cursor->conditions, args[i].number, args[i].op,
                                    args[i].collation, argv[i], args[i].is_in);
             cursor->conditions.items[cursor->conditions.count - 1].or_blob = args[i].or_blob;
+            cursor->conditions.items[cursor->conditions.count - 1].or_affinity =
+                args[i].or_affinity;
             break;
         }
     }

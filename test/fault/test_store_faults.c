@@ -16,143 +16,13 @@
 #include "../../ext/codes.h"
 #include "../../ext/store.h"
 #include "../vs_fault.h"
+#include "../vs_fault_io.h"
 
 enum { DIM = 4096, ROWS = 40 };
 
 static const char *file_name(void)
 {
     return fixture_path("test_store_faults.db");
-}
-
-/* ---- a VFS whose n-th read, write, sync or truncation fails ---- */
-
-typedef struct io_handle {
-    sqlite3_file base;
-    sqlite3_file *inner; /* behind this structure */
-} io_handle;
-
-static sqlite3_vfs *io_inner;
-static sqlite3_vfs io_vfs;
-static long io_countdown; /* calls until the one that fails; 0: none does */
-static int io_is_persistent;
-static long io_failures;
-
-static sqlite3_file *io_of(sqlite3_file *file)
-{
-    return ((io_handle *)(void *)file)->inner;
-}
-
-static int io_strikes(void)
-{
-    if (io_countdown > 0 && --io_countdown == 0) {
-        io_countdown = io_is_persistent; /* the next one too */
-        io_failures++;
-        return 1;
-    }
-    return 0;
-}
-
-static int io_close(sqlite3_file *file)
-{
-    return io_of(file)->pMethods == NULL ? SQLITE_OK : io_of(file)->pMethods->xClose(io_of(file));
-}
-
-static int io_read(sqlite3_file *file, void *out, int bytes, sqlite3_int64 at)
-{
-    return io_strikes() ? SQLITE_IOERR_READ
-                        : io_of(file)->pMethods->xRead(io_of(file), out, bytes, at);
-}
-
-static int io_write(sqlite3_file *file, const void *data, int bytes, sqlite3_int64 at)
-{
-    return io_strikes() ? SQLITE_IOERR_WRITE
-                        : io_of(file)->pMethods->xWrite(io_of(file), data, bytes, at);
-}
-
-static int io_truncate(sqlite3_file *file, sqlite3_int64 bytes)
-{
-    return io_strikes() ? SQLITE_IOERR_TRUNCATE
-                        : io_of(file)->pMethods->xTruncate(io_of(file), bytes);
-}
-
-/* Nothing waits for the disk: no test here pulls the plug. */
-static int io_sync(sqlite3_file *file, int flags)
-{
-    (void)file;
-    (void)flags;
-    return io_strikes() ? SQLITE_IOERR_FSYNC : SQLITE_OK;
-}
-
-static int io_size(sqlite3_file *file, sqlite3_int64 *out)
-{
-    return io_of(file)->pMethods->xFileSize(io_of(file), out);
-}
-
-static int io_lock(sqlite3_file *file, int level)
-{
-    return io_of(file)->pMethods->xLock(io_of(file), level);
-}
-
-static int io_unlock(sqlite3_file *file, int level)
-{
-    return io_of(file)->pMethods->xUnlock(io_of(file), level);
-}
-
-static int io_check_lock(sqlite3_file *file, int *out)
-{
-    return io_of(file)->pMethods->xCheckReservedLock(io_of(file), out);
-}
-
-static int io_control(sqlite3_file *file, int op, void *data)
-{
-    return io_of(file)->pMethods->xFileControl(io_of(file), op, data);
-}
-
-static int io_sector(sqlite3_file *file)
-{
-    return io_of(file)->pMethods->xSectorSize(io_of(file));
-}
-
-static int io_characteristics(sqlite3_file *file)
-{
-    return io_of(file)->pMethods->xDeviceCharacteristics(io_of(file));
-}
-
-static int io_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags,
-                   int *out_flags)
-{
-    static const sqlite3_io_methods methods = {
-        .iVersion = 1,
-        .xClose = io_close,
-        .xRead = io_read,
-        .xWrite = io_write,
-        .xTruncate = io_truncate,
-        .xSync = io_sync,
-        .xFileSize = io_size,
-        .xLock = io_lock,
-        .xUnlock = io_unlock,
-        .xCheckReservedLock = io_check_lock,
-        .xFileControl = io_control,
-        .xSectorSize = io_sector,
-        .xDeviceCharacteristics = io_characteristics,
-    };
-    io_handle *handle = (io_handle *)(void *)file;
-    (void)vfs;
-    handle->inner = (sqlite3_file *)(void *)(handle + 1);
-    memset(handle->inner, 0, (size_t)io_inner->szOsFile);
-    int rc = io_inner->xOpen(io_inner, name, handle->inner, flags, out_flags);
-    handle->base.pMethods = rc == SQLITE_OK ? &methods : NULL;
-    return rc;
-}
-
-static void io_register(void)
-{
-    io_inner = sqlite3_vfs_find(NULL);
-    io_vfs = *io_inner;
-    io_vfs.zName = "failing";
-    io_vfs.szOsFile = (int)sizeof(io_handle) + io_inner->szOsFile;
-    io_vfs.xOpen = io_open;
-    assert_int_equal(sqlite3_vfs_register(&io_vfs, 0), SQLITE_OK);
 }
 
 /* ---- a table with a full cell that is coded, and open ones ---- */
@@ -658,18 +528,15 @@ static void changes_survive_a_failing_file(void **state)
     for (size_t c = 0; c < VS_TEST_COUNT(changes); c++) {
         for (int is_persistent = 0; is_persistent < 2; is_persistent++) {
             int has_failed = 1;
-            io_is_persistent = is_persistent;
             for (long n = 1; has_failed; n++) {
                 open_table(file_name(), "failing");
                 sqlite3_extended_result_codes(db, 1);
                 vs_test_run(db, "PRAGMA cache_size = 4; PRAGMA cache_spill = 1");
                 changes[c].prepare();
                 vs_test_run(db, "BEGIN");
-                io_failures = 0;
-                io_countdown = n;
+                vs_fault_io_arm(n, VS_FAULT_ANY_CALL, 0, is_persistent);
                 int rc = changes[c].run();
-                has_failed = io_failures > 0;
-                io_countdown = 0;
+                has_failed = vs_fault_io_disarm() > 0;
                 runs++;
                 if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_IOERR) {
                     fail_msg("%s, call %ld: result %d, %s", changes[c].name, n, rc,
@@ -708,6 +575,6 @@ int main(void)
         cmocka_unit_test(changes_survive_a_failing_file),
     };
     vs_fault_install();
-    io_register();
+    vs_fault_io_register();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

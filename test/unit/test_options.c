@@ -88,8 +88,9 @@ static void what_is_wrong_is_said_in_one_sentence(void **state)
     refuses("{\"k\":5,\"metric\":\"l2\"}",
             "who: unknown options {\"k\":5}; there are metric, type, mode, recall, norm_band, "
             "device, bad_rows and index");
-    refuses("{\"metric\":\"hamming\"}", "who: metric hamming does not apply to element type "
-                                        "float32 (hamming and jaccard are for bit vectors)");
+    refuses("{\"metric\":\"hamming\",\"type\":\"float32\"}",
+            "who: metric hamming does not apply to element type "
+            "float32 (hamming and jaccard are for bit vectors)");
     refuses(
         "{\"metric\":\"l2\",\"type\":\"bit\"}",
         "who: metric l2 does not apply to element type bit (bit vectors have hamming and jaccard)");
