@@ -312,6 +312,11 @@ double vs_front_estimate(const vs_front_query *query, const vs_front *front, siz
                          int32_t dot)
 {
     const float *c = query->test.c;
-    return (double)c[1] * (double)front->t[row] + (double)c[2] * (double)dot +
-           (double)c[3] * (double)front->rest[row];
+    return (double)c[1] * (double)front->t[row] + (double)c[2] * (double)dot;
+}
+
+vsk_front_test vs_front_estimate_test(const vs_front_query *query, double worst)
+{
+    vsk_front_test test = {{(float)-worst, query->test.c[1], query->test.c[2], 0.0f, 0.0f, 0.0f}};
+    return test;
 }

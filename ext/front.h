@@ -74,9 +74,13 @@ void vs_front_query_init(vs_front_query *query, const vs_basis *basis, const vs_
 /* Rows whose distance is certainly above the limit may be dropped by query->test from now on. */
 void vs_front_query_set_limit(vs_front_query *query, const vs_probe *probe, double limit);
 
-/* What the distance of a row seems to be: rising with it, in a unit of its own, without bounds. NaN
- * where the row has none. */
+/*
+ * What the distance of a row seems to be: rising with it, in a unit of its own, without bounds. What
+ * lies outside of the basis counts as orthogonal. NaN where the row has none. The test drops rows
+ * whose estimate is above `worst` by more than rounding.
+ */
 double vs_front_estimate(const vs_front_query *query, const vs_front *front, size_t row,
                          int32_t dot);
+vsk_front_test vs_front_estimate_test(const vs_front_query *query, double worst);
 
 #endif

@@ -347,7 +347,7 @@ static void learn_judge_row(learn_work *work, size_t row, const vs_probe *probe,
         }
         double row_rest = sqrt(fmax(0.0, row_square - row_inside));
         double rest = sqrt(fmax(0.0, square - inside));
-        double g = sqrt(error) + (double)work->doubts[row];
+        double g = sqrt(error) + 2.0 * (double)work->doubts[row]; /* the limit has its own */
         double low = sqrt(sum + (row_rest - rest) * (row_rest - rest)) - g;
         if (probe->metric == VS_DOT) {
             low = -(probe->bias + sum + row_rest * rest + probe->length * g);

@@ -27,6 +27,8 @@
 
 #define NEAREST_CANDIDATES_MIN 1024    /* room that a lane starts with */
 #define NEAREST_THREAD_BYTES (1 << 20) /* a scan of fewer bytes stays on one thread */
+#define NEAREST_ESTIMATES 4            /* times k rows that seem nearest give the first limit ... */
+#define NEAREST_ESTIMATES_MAX 64       /* ... for k below this; else k rows */
 #define NEAREST_POLL_ROWS 64           /* full vectors read between two looks for an interrupt */
 #define NEAREST_BATCH_LANE_BYTES                                                                   \
     (32 << 20)               /* memory for the candidates of the queries of one scan */
@@ -141,6 +143,8 @@ static void nearest_free_run(nearest_run *run)
     sqlite3_free(run->queries);
     sqlite3_free(run->planes);
     sqlite3_free(run->direction);
+    sqlite3_free((void *)run->fronts);
+    sqlite3_free(run->front_dots);
     sqlite3_free((void *)run->codes);
 }
 
@@ -153,6 +157,12 @@ static void *nearest_alloc(size_t count, size_t size)
         memset(memory, 0, bytes);
     }
     return memory;
+}
+
+/* The same, not zeroed. */
+static void *nearest_alloc_plain(size_t count, size_t size)
+{
+    return sqlite3_malloc64(count == 0 ? size : count * size);
 }
 
 /* The descriptions that the view's codes were made with. */
@@ -187,6 +197,24 @@ static int nearest_find_codes(vs_nearest *nearest, nearest_run *run, vs_err *err
     return rc;
 }
 
+/* The planes that there are now: others may be added during the search. */
+static int nearest_find_fronts(nearest_run *run)
+{
+    size_t cells = run->view->cell_count;
+    run->fronts = nearest_alloc(cells, sizeof *run->fronts);
+    run->front_dots =
+        nearest_alloc_plain(run->query_count * cells * run->view->slots, sizeof *run->front_dots);
+    if (run->fronts == NULL || run->front_dots == NULL) {
+        return SQLITE_NOMEM;
+    }
+    for (size_t i = 0; i < cells; i++) {
+        const vs_front *front =
+            atomic_load_explicit(&run->view->cells[i].front, memory_order_acquire);
+        run->fronts[i] = front != NULL && front->basis == run->basis ? front : NULL;
+    }
+    return SQLITE_OK;
+}
+
 /* The basis of the view's front planes, or what its learner wants to see of the search. */
 static int nearest_find_basis(nearest_run *run)
 {
@@ -203,7 +231,10 @@ static int nearest_find_basis(nearest_run *run)
     if (run->basis != NULL && run->basis->code_dim != run->codes[i]->code_dim) {
         run->basis = NULL; /* of a file that repeats ids */
     }
-    if (run->basis == NULL && run->rows == NULL && vs_learner_is_open(learner)) {
+    if (run->basis != NULL) {
+        return nearest_find_fronts(run);
+    }
+    if (run->rows == NULL && vs_learner_is_open(learner)) {
         run->direction = sqlite3_malloc64(run->codes[i]->code_dim * sizeof *run->direction);
         return run->direction == NULL ? SQLITE_NOMEM : SQLITE_OK;
     }
@@ -260,7 +291,8 @@ static int nearest_prepare_lane(nearest_run *run, size_t q, size_t k, nearest_la
     size_t live = (size_t)run->view->live;
     size_t highs = k < live ? k : live;
     lane->capacity = highs < NEAREST_CANDIDATES_MIN / 4 ? NEAREST_CANDIDATES_MIN : 4 * highs;
-    lane->highs_memory = nearest_alloc(highs, sizeof *lane->highs_memory);
+    size_t estimates = highs < NEAREST_ESTIMATES_MAX ? highs * NEAREST_ESTIMATES : highs;
+    lane->highs_memory = nearest_alloc(highs + estimates, sizeof *lane->highs_memory);
     lane->candidates = nearest_alloc(lane->capacity, sizeof *lane->candidates);
     lane->probes = nearest_alloc(run->code_count, sizeof *lane->probes);
     if (lane->highs_memory == NULL || lane->candidates == NULL || lane->probes == NULL) {
@@ -268,6 +300,7 @@ static int nearest_prepare_lane(nearest_run *run, size_t q, size_t k, nearest_la
     }
     /* Fewer rows than k: an upper bound never tells anything. */
     vsk_topk_init(&lane->highs, lane->highs_memory, k <= live ? highs : 0);
+    vsk_topk_init(&lane->estimates, lane->highs_memory + highs, k <= live ? estimates : 0);
     if (run->code_count > 0) {
         memcpy(lane->probes, run->queries[q].probes, run->code_count * sizeof *lane->probes);
     }
@@ -343,20 +376,30 @@ static int nearest_scan_rest(vs_nearest *nearest, nearest_run *run, vs_err *err)
     return rc;
 }
 
-static int nearest_scan(vs_nearest *nearest, nearest_run *run, vs_err *err)
+static void nearest_run_task(nearest_run *run)
 {
-    run->poll = nearest_poll;
-    run->poll_arg = nearest;
-    vs_nearest_sample(run);
+    atomic_store(&run->next, 0);
     if (run->worker_count > 1) {
         vs_pool_run(run->worker_count, vs_nearest_scan_task, run);
     } else {
         vs_nearest_scan_task(run, 0);
     }
-    if (run->poll_rc != SQLITE_OK) {
-        return run->poll_rc;
+}
+
+static int nearest_scan(vs_nearest *nearest, nearest_run *run, vs_err *err)
+{
+    run->poll = nearest_poll;
+    run->poll_arg = nearest;
+    if (run->fronts != NULL) {
+        run->is_before_limit = 1;
+        nearest_run_task(run);
+        run->is_before_limit = 0;
     }
-    return nearest_scan_rest(nearest, run, err);
+    if (run->poll_rc == SQLITE_OK) {
+        vs_nearest_first_limit(run);
+        nearest_run_task(run);
+    }
+    return run->poll_rc == SQLITE_OK ? nearest_scan_rest(nearest, run, err) : run->poll_rc;
 }
 
 /* Full vectors of every wanted row: where codes do not serve. */

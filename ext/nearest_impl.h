@@ -26,6 +26,7 @@ typedef struct nearest_candidate {
 typedef struct nearest_lane {
     vsk_topk highs; /* the k smallest upper bounds seen: the largest is a limit. Memory owned */
     vsk_hit *highs_memory;
+    vsk_topk estimates;            /* rows that seem nearest: behind highs in its memory */
     nearest_candidate *candidates; /* owned */
     size_t count, capacity;
     double limit;         /* the limit that probes and scorer have */
@@ -70,9 +71,12 @@ typedef struct nearest_run {
     int8_t *planes;        /* owned: of the probes, [query_count][code_count][2][code_dim] */
     const vs_code **codes; /* descriptions that occur in the view */
     size_t code_count;
-    const vs_basis *basis; /* of front planes; NULL: none */
-    float *direction;      /* owned: of the first query, for the view's learner; NULL: not wanted */
-    size_t learned_code;   /* number of the learner's description in codes */
+    const vs_basis *basis;   /* of front planes; NULL: none */
+    const vs_front **fronts; /* owned: [cell_count] planes of this basis, or NULL; NULL: no basis */
+    int32_t *front_dots;     /* owned: [query_count][cell_count][slots] */
+    int is_before_limit;     /* the task estimates, and scans later */
+    float *direction;    /* owned: of the first query, for the view's learner; NULL: not wanted */
+    size_t learned_code; /* number of the learner's description in codes */
     nearest_worker *workers;
     int worker_count;
     atomic_size_t next; /* cell to take */
@@ -92,11 +96,28 @@ int vs_nearest_scan_block(nearest_run *run, nearest_worker *worker, const vs_blo
                           size_t cell, int can_grow);
 
 /*
- * A first limit for each query, from the rows of some cells that are in memory: the k that seem
- * nearest by plane B get bounds from all of their code, and the largest upper bound is a limit.
- * Without it nearly every row of the first cells would pass.
+ * A first limit for each query, from rows that are in memory. Where there are front planes, all of
+ * their cells were estimated before.
  */
-void vs_nearest_sample(nearest_run *run);
+void vs_nearest_first_limit(nearest_run *run);
+
+/* Products of one cell's front plane with each query, and the rows that seem nearest. */
+void vs_nearest_estimate_block(nearest_run *run, nearest_worker *worker, const vs_block *block,
+                               size_t cell);
+
+/* Products of the cell's front plane: [slots], of those groups of rows that are wanted. */
+int32_t *vs_nearest_front_dots(const nearest_run *run, size_t query, size_t cell);
+
+/* The next whole groups of VSK_FRONT_ROWS rows, from `from` on, of which each has a row in the mask:
+ * *out_first .. *out_end - 1. 0: there are none. */
+int vs_nearest_next_rows(const uint64_t *mask, size_t slots, size_t from, size_t *out_first,
+                         size_t *out_end);
+
+/* The rows of a cell that may be in the answer: mask [VS_SLOTS_MAX / 64]. Returns their number. */
+size_t vs_nearest_mask(const nearest_run *run, const vs_block *block, size_t cell, uint64_t *mask);
+
+/* Number of the description that the cell's codes were made with. */
+size_t vs_nearest_code(const nearest_run *run, size_t cell);
 
 /* Takes cells from the counter until there are none: a task of the pool. Cells that are not in
  * memory are passed over. */

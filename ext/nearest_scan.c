@@ -8,7 +8,7 @@
  * seen so far, shared by the workers, so it needs no full vector. Rows of plain cells get their
  * distances at once.
  *
- * Calls: front.c, probe.c, scorer.c, rowset.c, kernels.
+ * Calls: nearest_limit.c, probe.c, scorer.c, rowset.c, kernels.
  * Called by: nearest.c.
  * Threads: workers, each on its own lanes; they read the view and touch no SQLite.
  */
@@ -20,7 +20,6 @@
 #define SCAN_PREFETCH 4 /* rows of plane C fetched ahead */
 #define SCAN_POLL_NS 1000000
 #define SCAN_PREFETCH_BYTES 4096 /* of the next cell */
-#define SCAN_SAMPLE_SHARE 16     /* every 16th cell gives the first limit */
 
 int vs_nearest_is_excluded(const nearest_run *run, int64_t rowid)
 {
@@ -37,6 +36,31 @@ int vs_nearest_is_excluded(const nearest_run *run, int64_t rowid)
         }
     }
     return 0;
+}
+
+/* Number of the description that the cell's codes were made with. */
+size_t vs_nearest_code(const nearest_run *run, size_t cell)
+{
+    uint64_t id = run->view->cells[cell].cell.code_id[run->view->vector];
+    size_t code = 0;
+    while (code + 1 < run->code_count && run->codes[code]->id != id) {
+        code++;
+    }
+    return code;
+}
+
+size_t vs_nearest_mask(const nearest_run *run, const vs_block *block, size_t cell, uint64_t *mask)
+{
+    size_t words = (block->slots + 63) / 64;
+    size_t rows = 0;
+    memcpy(mask, block->has, words * sizeof *mask);
+    if (run->rows != NULL) {
+        vs_rowset_mask(run->rows, cell, mask, words);
+    }
+    for (size_t w = 0; w < words; w++) {
+        rows += (size_t)__builtin_popcountll(mask[w]);
+    }
+    return rows;
 }
 
 /* ---- limits and candidates ------------------------------------------------------------------- */
@@ -234,34 +258,32 @@ static int scan_sparse(const scan_place *place, const vs_probe *probe, const uin
     return rc;
 }
 
-/* The cell's front plane for this run's basis, or NULL. */
-static const vs_front *scan_get_front(const nearest_run *run, size_t cell)
-{
-    const vs_front *front =
-        atomic_load_explicit(&run->view->cells[cell].front, memory_order_acquire);
-    return front != NULL && front->basis == run->basis ? front : NULL;
-}
-
-/* The whole cell by its front plane, then row by row what it leaves. */
+/* A cell by its front plane, whose products vs_nearest_first_limit has left, then row by row what it
+ * lets pass. */
 static int scan_by_front(const scan_place *place, const vs_probe *probe, const vs_front *front,
                          const uint64_t *mask)
 {
     const vs_block *block = place->block;
     nearest_worker *worker = place->worker;
-    const vs_front_query *query = &worker->lanes[place->query].front;
+    const vsk_front_test *test = &worker->lanes[place->query].front.test;
+    const int32_t *dots = vs_nearest_front_dots(place->run, place->query, place->cell);
     uint16_t *passed = worker->passed;
+    size_t first = 0, end = 0;
     int rc = SQLITE_OK;
-    vsk_get()->front_dot(query->w, front->projections, block->slots, front->basis->m, worker->dots);
-    size_t count = vsk_get()->front_pass(&query->test, worker->dots, front->t, front->rest,
-                                         front->g, block->slots, passed);
-    for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
-        uint32_t slot = passed[i];
-        if (i + 1 < count) {
-            scan_fetch(block->plane_b + passed[i + 1] * block->b_stride, block->code_dim / 2);
-        }
-        if (mask[slot / 64] >> (slot % 64) & 1u) {
-            worker->cascade.passed_p++;
-            rc = scan_single(place, probe, slot);
+    while (rc == SQLITE_OK && vs_nearest_next_rows(mask, block->slots, end, &first, &end)) {
+        size_t count =
+            vsk_get()->front_pass(test, dots + first, front->t + first, front->rest + first,
+                                  front->g + first, end - first, passed);
+        for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
+            uint32_t slot = (uint32_t)first + passed[i];
+            if (i + 1 < count) {
+                scan_fetch(block->plane_b + (first + passed[i + 1]) * block->b_stride,
+                           block->code_dim / 2);
+            }
+            if (mask[slot / 64] >> (slot % 64) & 1u) {
+                worker->cascade.passed_p++;
+                rc = scan_single(place, probe, slot);
+            }
         }
     }
     return rc;
@@ -296,7 +318,7 @@ static int scan_coded(scan_place *place, size_t code, const uint64_t *mask, size
     nearest_run *run = place->run;
     nearest_worker *worker = place->worker;
     const vs_block *block = place->block;
-    const vs_front *front = is_sparse ? NULL : scan_get_front(run, place->cell);
+    const vs_front *front = run->fronts == NULL ? NULL : run->fronts[place->cell];
     int rc = SQLITE_OK;
     for (size_t query = 0; front != NULL && query < run->query_count && rc == SQLITE_OK; query++) {
         nearest_lane *lane = &worker->lanes[query];
@@ -363,124 +385,6 @@ static int scan_plain(scan_place *place, const uint64_t *mask, size_t words)
     return rc;
 }
 
-/* Number of the description that the cell's codes were made with. */
-static size_t scan_code(const nearest_run *run, size_t cell)
-{
-    uint64_t id = run->view->cells[cell].cell.code_id[run->view->vector];
-    size_t code = 0;
-    while (code + 1 < run->code_count && run->codes[code]->id != id) {
-        code++;
-    }
-    return code;
-}
-
-/* ---- the first limit --------------------------------------------------------------------------
- */
-
-/* What the distance of a row seems to be, by plane B alone, without bounds: in the unit of
- * vs_front_estimate. */
-static double scan_estimate(const vs_probe *probe, const vs_block *block, uint32_t slot,
-                            int32_t dot)
-{
-    double r = (double)block->r[slot];
-    double cosine = (double)block->cos4[slot] * (double)probe->test.scale *
-                    (double)(2 * dot - probe->test.offset2) * (double)block->inv4[slot];
-    double product = r * probe->length * cosine;
-    return probe->metric == VS_DOT ? -product : r * r - 2.0 * product;
-}
-
-/* Offers the rows of one cell; ids are places: cell number * slots + slot. */
-static void scan_sample_cell(nearest_run *run, size_t query, size_t cell, vsk_topk *nearest)
-{
-    nearest_worker *worker = &run->workers[0];
-    const vs_block *block = run->view->cells[cell].block;
-    const vs_probe *probe = &run->queries[query].probes[scan_code(run, cell)];
-    uint64_t mask[VS_SLOTS_MAX / 64];
-    size_t words = (block->slots + 63) / 64;
-    memcpy(mask, block->has, words * sizeof *mask);
-    if (run->rows != NULL) {
-        vs_rowset_mask(run->rows, cell, mask, words);
-    }
-    const vs_front *front = scan_get_front(run, cell);
-    const vs_front_query *front_query = &run->queries[query].front;
-    if (front != NULL) {
-        vsk_get()->front_dot(front_query->w, front->projections, block->slots, front->basis->m,
-                             worker->dots);
-    } else {
-        vsk_get()->code_dot(probe->q.high, block->code_dim, 1, block->plane_b, block->b_stride,
-                            block->slots, block->code_dim, worker->dots);
-    }
-    for (size_t w = 0; w < words; w++) {
-        for (uint64_t rest = mask[w]; rest != 0; rest &= rest - 1) {
-            uint32_t slot = (uint32_t)(64 * w) + (uint32_t)__builtin_ctzll(rest);
-            double estimate = front != NULL
-                                  ? vs_front_estimate(front_query, front, slot, worker->dots[slot])
-                                  : scan_estimate(probe, block, slot, worker->dots[slot]);
-            if (estimate < vsk_topk_worst(nearest)) { /* not for NaN: no bound */
-                vsk_topk_push(nearest, estimate, (int64_t)(cell * block->slots + slot));
-            }
-        }
-    }
-}
-
-/* The upper bound of one row, from all of its code; NaN where it is not surely wanted. */
-static double scan_sample_high(const nearest_run *run, size_t query, int64_t place)
-{
-    size_t cell = (size_t)place / run->view->slots;
-    uint32_t slot = (uint32_t)((size_t)place % run->view->slots);
-    const vs_block *block = run->view->cells[cell].block;
-    const vs_probe *probe = &run->queries[query].probes[scan_code(run, cell)];
-    size_t plane_bytes = block->code_dim / 2;
-    const uint8_t *b = block->plane_b + slot * block->b_stride;
-    const uint8_t *c = block->plane_c + slot * plane_bytes;
-    vs_probe_products products = {
-        scan_dot(probe->q.high, b, block->code_dim), scan_dot(probe->q.high, c, block->code_dim),
-        scan_dot(probe->q.low, b, block->code_dim), scan_dot(probe->q.low, c, block->code_dim)};
-    double lo, hi;
-    vs_probe_bounds(probe, VS_PROBE_FINE, &products, (double)block->r[slot],
-                    (double)block->cos8[slot], (double)block->sin8[slot], (double)block->inv8[slot],
-                    &lo, &hi);
-    int is_excluded = run->excluded_count > 0 && vs_nearest_is_excluded(run, block->rowids[slot]);
-    return lo > run->floor && !is_excluded ? hi : NAN;
-}
-
-static void scan_sample_query(nearest_run *run, size_t query)
-{
-    nearest_lane *lane = &run->workers[0].lanes[query];
-    vsk_topk nearest;
-    double limit = -INFINITY;
-    vsk_topk_init(&nearest, lane->highs_memory, lane->highs.capacity);
-    for (size_t cell = 0; cell < run->view->cell_count; cell += SCAN_SAMPLE_SHARE) {
-        const vs_block *block = run->view->cells[cell].block;
-        if (block != NULL && block->is_coded &&
-            (run->rows == NULL || run->rows->cells[cell] != 0)) {
-            scan_sample_cell(run, query, cell, &nearest);
-        }
-    }
-    if (nearest.count < nearest.capacity || nearest.capacity == 0) {
-        return;
-    }
-    for (size_t i = 0; i < nearest.count; i++) {
-        double high = scan_sample_high(run, query, nearest.heap[i].id);
-        if (!(high < INFINITY)) {
-            return; /* one row that does not count: no limit */
-        }
-        limit = high > limit ? high : limit;
-    }
-    if (limit < atomic_load(&run->queries[query].limit)) {
-        atomic_store(&run->queries[query].limit, limit);
-    }
-}
-
-void vs_nearest_sample(nearest_run *run)
-{
-    for (size_t query = 0; query < run->query_count; query++) {
-        if (run->code_count > 0 && run->queries[query].probes[0].is_usable) {
-            scan_sample_query(run, query);
-        }
-    }
-}
-
 /* ---- cells ----------------------------------------------------------------------------------- */
 
 int vs_nearest_scan_block(nearest_run *run, nearest_worker *worker, const vs_block *block,
@@ -489,19 +393,12 @@ int vs_nearest_scan_block(nearest_run *run, nearest_worker *worker, const vs_blo
     uint64_t mask[VS_SLOTS_MAX / 64];
     scan_place place = {run, worker, block, cell, 0, can_grow};
     size_t words = (block->slots + 63) / 64;
-    size_t rows = 0;
-    memcpy(mask, block->has, words * sizeof *mask);
-    if (run->rows != NULL) {
-        vs_rowset_mask(run->rows, cell, mask, words);
-    }
-    for (size_t w = 0; w < words; w++) {
-        rows += (size_t)__builtin_popcountll(mask[w]);
-    }
+    size_t rows = vs_nearest_mask(run, block, cell, mask);
     if (rows == 0) {
         return SQLITE_OK;
     }
     worker->cascade.scanned += (int64_t)(rows * run->query_count);
-    int rc = block->is_coded ? scan_coded(&place, scan_code(run, cell), mask, words,
+    int rc = block->is_coded ? scan_coded(&place, vs_nearest_code(run, cell), mask, words,
                                           rows * SCAN_SPARSE < block->slots)
                              : scan_plain(&place, mask, words);
     if (rc == SQLITE_FULL) {
@@ -518,16 +415,10 @@ static void scan_prefetch(const nearest_run *run, size_t cell)
     if (block == NULL || !block->is_coded) {
         return;
     }
-    const vs_front *front = scan_get_front(run, cell);
-    size_t bytes = block->slots * sizeof(float);
-    if (front != NULL) {
-        const float *const terms[] = {front->t, front->rest, front->g};
-        scan_fetch(front->projections, SCAN_PREFETCH_BYTES);
-        for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
-            scan_fetch(terms[i], bytes);
-        }
-        return;
+    if (run->fronts != NULL && run->fronts[cell] != NULL) {
+        return; /* its terms have just been read */
     }
+    size_t bytes = block->slots * sizeof(float);
     const float *const terms[] = {block->inv4, block->cos4, block->sin4, block->r};
     scan_fetch(block->plane_b, SCAN_PREFETCH_BYTES);
     for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
@@ -549,8 +440,13 @@ void vs_nearest_scan_task(void *arg, int number)
         if (block == NULL || (run->rows != NULL && run->rows->cells[cell] == 0)) {
             continue;
         }
-        scan_prefetch(run, cell + (size_t)run->worker_count);
-        int rc = vs_nearest_scan_block(run, worker, block, cell, number == 0);
+        int rc = SQLITE_OK;
+        if (run->is_before_limit) {
+            vs_nearest_estimate_block(run, worker, block, cell);
+        } else {
+            scan_prefetch(run, cell + (size_t)run->worker_count);
+            rc = vs_nearest_scan_block(run, worker, block, cell, number == 0);
+        }
         if (rc == SQLITE_FULL) {
             return; /* the caller finishes what is left */
         }
