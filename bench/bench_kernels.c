@@ -9,10 +9,10 @@
  * prefetch, whichever was fastest in a first round). Tile kernels report `gflop_per_s`, two per
  * multiply-add or three per squared difference. One thread; nothing else should run.
  *
- * Codes: `code_dot` runs with one query and with eight (`queries`), timed per row and query;
- * `encode` is the encoder of code.c on the kernels of the best level. A row has `dim` elements; of
- * code_pass and front_pass it is one row's terms, of front_dot `dim` directions, of checksum 4 *
- * dim bytes.
+ * Codes: `code_dot` and `front_dot` run with one query and with eight (`queries`), timed per row
+ * and query; `encode` is the encoder of code.c on the kernels of the best level. A row has `dim`
+ * elements; of code_pass and front_pass it is one row's terms, of front_dot `dim` directions, of
+ * checksum 4 * dim bytes.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -191,9 +191,10 @@ static void bench_pass_code(const bench_case *run)
             terms + 2 * run->count, terms + 3 * run->count, terms + 4 * run->count, run->count,
             (uint16_t *)(void *)run->out);
     } else if (bench_is(kernel, "front_dot")) {
-        ((vsk_front_dot_fn)kernel->fn)((const int16_t *)run->q, (const int8_t *)run->rows,
+        ((vsk_front_dot_fn)kernel->fn)((const int16_t *)run->q, run->dim, run->queries,
+                                       (const int8_t *)run->rows,
                                        run->count - run->count % VSK_FRONT_ROWS, run->dim,
-                                       (int32_t *)(void *)run->out);
+                                       (int32_t *)(void *)run->out, run->count);
     } else if (bench_is(kernel, "front_pass")) {
         sum += (uint32_t)((vsk_front_pass_fn)kernel->fn)(
             &front, (const int32_t *)(const void *)run->rows, terms + run->count,
@@ -453,7 +454,7 @@ static void bench_kernel(const vsk_kernel_row *kernel, size_t dim, const char *w
         return;
     }
     bench_one(kernel, dim, where, 1, memory, out);
-    if (bench_is(kernel, "code_dot") && !is_ram) {
+    if ((bench_is(kernel, "code_dot") || bench_is(kernel, "front_dot")) && !is_ram) {
         bench_one(kernel, dim, where, BENCH_CODE_QUERIES, memory, out);
     }
 }

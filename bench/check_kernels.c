@@ -24,7 +24,8 @@ enum {
     CHECK_CODE = 832, /* elements of a code: two windows, and a rest of a step */
     CHECK_PASS = 1003,
     CHECK_FRONT = 128, /* directions of a front plane, and its rows */
-    CHECK_FRONT_ROWS = 16
+    CHECK_FRONT_ROWS = 16,
+    CHECK_FRONT_QUERIES = 9
 };
 
 static unsigned char check_a[CHECK_QUERIES * CHECK_DIM * 4];
@@ -100,8 +101,9 @@ static void check_run_code_pass(const vsk_kernel_row *kernel)
 
 static void check_run_front_dot(const vsk_kernel_row *kernel)
 {
-    ((vsk_front_dot_fn)kernel->fn)((const int16_t *)(const void *)check_a, (const int8_t *)check_b,
-                                   CHECK_FRONT_ROWS, CHECK_FRONT, (int32_t *)(void *)check_out);
+    ((vsk_front_dot_fn)kernel->fn)((const int16_t *)(const void *)check_a, CHECK_FRONT,
+                                   CHECK_FRONT_QUERIES, (const int8_t *)check_b, CHECK_FRONT_ROWS,
+                                   CHECK_FRONT, (int32_t *)(void *)check_out, CHECK_FRONT_ROWS);
 }
 
 static void check_run_front_pass(const vsk_kernel_row *kernel)

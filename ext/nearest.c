@@ -31,8 +31,9 @@
 #define NEAREST_ESTIMATES_MAX 64       /* ... for k below this; else k rows */
 #define NEAREST_POLL_ROWS 64           /* full vectors read between two looks for an interrupt */
 #define NEAREST_BATCH_LANE_BYTES                                                                   \
-    (32 << 20)               /* memory for the candidates of the queries of one scan */
-#define NEAREST_BATCH_MAX 64 /* queries of one scan */
+    (32 << 20) /* memory for the candidates of the queries of one scan */
+#define NEAREST_BATCH_DOT_BYTES (32 << 20) /* and for their products with front planes */
+#define NEAREST_BATCH_MAX 64               /* queries of one scan */
 
 struct vs_nearest {
     vs_store *store; /* borrowed */
@@ -134,6 +135,8 @@ static void nearest_free_run(nearest_run *run)
         sqlite3_free(worker->lanes);
         sqlite3_free(worker->dots);
         sqlite3_free(worker->passed);
+        sqlite3_free(worker->pending);
+        sqlite3_free(worker->unfinished);
     }
     sqlite3_free(run->workers);
     for (size_t q = 0; run->queries != NULL && q < run->query_count; q++) {
@@ -145,6 +148,7 @@ static void nearest_free_run(nearest_run *run)
     sqlite3_free(run->direction);
     sqlite3_free((void *)run->fronts);
     sqlite3_free(run->front_dots);
+    sqlite3_free(run->sample_dots);
     sqlite3_free((void *)run->codes);
 }
 
@@ -314,16 +318,24 @@ static int nearest_prepare_workers(nearest_run *run, size_t k)
 {
     int rc = SQLITE_OK;
     run->workers = nearest_alloc((size_t)run->worker_count, sizeof *run->workers);
+    if (run->fronts == NULL && run->query_count == 1 && run->code_count > 0) {
+        run->sample_dots = nearest_alloc_plain((run->view->cell_count / NEAREST_SAMPLE_SHARE + 1) *
+                                                   run->view->slots,
+                                               sizeof *run->sample_dots);
+    }
     if (run->workers == NULL) {
         return SQLITE_NOMEM;
     }
     for (int w = 0; w < run->worker_count && rc == SQLITE_OK; w++) {
         nearest_worker *worker = &run->workers[w];
-        worker->unfinished = SIZE_MAX;
         worker->lanes = nearest_alloc(run->query_count, sizeof *worker->lanes);
         worker->dots = nearest_alloc(NEAREST_DOT_QUERIES * run->view->slots, sizeof *worker->dots);
         worker->passed = nearest_alloc(run->view->slots, sizeof *worker->passed);
-        if (worker->lanes == NULL || worker->dots == NULL || worker->passed == NULL) {
+        worker->pending = nearest_alloc_plain(NEAREST_PENDING, sizeof *worker->pending);
+        worker->unfinished =
+            nearest_alloc(run->view->cell_count / 64 + 1, sizeof *worker->unfinished);
+        if (worker->lanes == NULL || worker->dots == NULL || worker->passed == NULL ||
+            worker->pending == NULL || worker->unfinished == NULL) {
             return SQLITE_NOMEM;
         }
         for (size_t q = 0; q < run->query_count && rc == SQLITE_OK; q++) {
@@ -359,7 +371,7 @@ static int nearest_scan_rest(vs_nearest *nearest, nearest_run *run, vs_err *err)
         const vs_block *block = run->view->cells[i].block;
         int is_left = block == NULL || i >= taken;
         for (int w = 1; w < run->worker_count; w++) {
-            is_left |= run->workers[w].unfinished == i;
+            is_left |= run->workers[w].unfinished[i / 64] >> (i % 64) & 1;
         }
         if (!is_left || (run->rows != NULL && run->rows->cells[i] == 0)) {
             continue;
@@ -373,7 +385,7 @@ static int nearest_scan_rest(vs_nearest *nearest, nearest_run *run, vs_err *err)
             polled = vs_metrics_now_ns();
         }
     }
-    return rc;
+    return rc == SQLITE_OK ? vs_nearest_scan_pending(run, worker, 1) : rc;
 }
 
 static void nearest_run_task(nearest_run *run)
@@ -807,6 +819,8 @@ int vs_nearest_batch(vs_nearest *nearest, const void *queries, size_t count,
         size_t wanted = k < (size_t)view->live ? k : (size_t)view->live;
         size_t lane_bytes = 4 * (wanted + NEAREST_CANDIDATES_MIN) * sizeof(nearest_candidate);
         size_t group = NEAREST_BATCH_LANE_BYTES / lane_bytes;
+        size_t dots = NEAREST_BATCH_DOT_BYTES / (view->cell_count * view->slots * sizeof(int32_t));
+        group = vs_learner_basis(view->learner) != NULL && dots < group ? dots : group;
         group = group < 1 ? 1 : group > NEAREST_BATCH_MAX ? NEAREST_BATCH_MAX : group;
         for (size_t first = 0; first < count && rc == SQLITE_OK; first += group) {
             size_t n = count - first < group ? count - first : group;

@@ -12,6 +12,8 @@
 #include "pool.h"
 #include "probe.h"
 
+#define NEAREST_SAMPLE_SHARE                                                                       \
+    16                        /* where there are no front planes, these cells give a first limit */
 #define NEAREST_DOT_QUERIES 8 /* queries of one call of the product kernel */
 
 /* A row that may be in the answer. */
@@ -36,14 +38,23 @@ typedef struct nearest_lane {
     int is_full;          /* no room for a candidate: the rest of the cell is left to the caller */
 } nearest_lane;
 
+/* A row that the front plane let pass. Such rows are far from each other in memory: they are collected,
+ * so that some can be fetched while others are looked at. */
+typedef struct nearest_pending {
+    uint32_t cell, slot, query;
+} nearest_pending;
+#define NEAREST_PENDING 512
+
 typedef struct nearest_worker {
     nearest_lane *lanes; /* owned: [query_count] */
     int32_t *dots;       /* owned: [NEAREST_DOT_QUERIES][VS_SLOTS_MAX] */
     uint16_t *passed;    /* owned: [VS_SLOTS_MAX] */
     vs_cascade cascade;
-    int64_t finished;  /* canonical distances of plain cells */
-    int is_corrupt;    /* a stored vector holds NaN or infinity */
-    size_t unfinished; /* cell that is_full interrupted, or SIZE_MAX */
+    int64_t finished;         /* canonical distances of plain cells */
+    int is_corrupt;           /* a stored vector holds NaN or infinity */
+    nearest_pending *pending; /* owned: [NEAREST_PENDING] */
+    size_t pending_count;
+    uint64_t *unfinished; /* owned: bit i: cell i, which is_full interrupted */
 } nearest_worker;
 
 /* One query. */
@@ -74,7 +85,11 @@ typedef struct nearest_run {
     const vs_basis *basis;   /* of front planes; NULL: none */
     const vs_front **fronts; /* owned: [cell_count] planes of this basis, or NULL; NULL: no basis */
     int32_t *front_dots;     /* owned: [query_count][cell_count][slots] */
-    int is_before_limit;     /* the task estimates, and scans later */
+    /* owned: products of every NEAREST_SAMPLE_SHARE-th cell with the only query; NULL: no room, or
+     * not wanted */
+    int32_t *sample_dots;
+    int is_sampled;      /* they are there */
+    int is_before_limit; /* the task estimates, and scans later */
     float *direction;    /* owned: of the first query, for the view's learner; NULL: not wanted */
     size_t learned_code; /* number of the learner's description in codes */
     nearest_worker *workers;
@@ -89,11 +104,14 @@ typedef struct nearest_run {
 /*
  * Scans one cell for all queries. can_grow: called on the connection's thread, where memory can be
  * taken: returns SQLITE_NOMEM when there is none. Elsewhere a full lane sets is_full and
- * worker->unfinished; the cell is then scanned again by the caller, which is harmless: nearest.c
+ * worker->unfinished; such cells are then scanned again by the caller, which is harmless: nearest.c
  * drops rows that were found twice.
  */
 int vs_nearest_scan_block(nearest_run *run, nearest_worker *worker, const vs_block *block,
                           size_t cell, int can_grow);
+
+/* Looks at what is pending: to be called after the last cell. */
+int vs_nearest_scan_pending(nearest_run *run, nearest_worker *worker, int can_grow);
 
 /*
  * A first limit for each query, from rows that are in memory. Where there are front planes, all of
@@ -101,9 +119,13 @@ int vs_nearest_scan_block(nearest_run *run, nearest_worker *worker, const vs_blo
  */
 void vs_nearest_first_limit(nearest_run *run);
 
-/* Products of one cell's front plane with each query, and the rows that seem nearest. */
+/* Products of one cell's front plane with each query, and the rows that seem nearest. `next`: the
+ * cell after it, as far as can be told. */
 void vs_nearest_estimate_block(nearest_run *run, nearest_worker *worker, const vs_block *block,
-                               size_t cell);
+                               size_t cell, size_t next);
+
+/* Products of plane B with the only query that the sampling left: [slots]; NULL: none. */
+int32_t *vs_nearest_sample_dots(const nearest_run *run, size_t cell);
 
 /* Products of the cell's front plane: [slots], of those groups of rows that are wanted. */
 int32_t *vs_nearest_front_dots(const nearest_run *run, size_t query, size_t cell);
@@ -125,6 +147,19 @@ void vs_nearest_scan_task(void *arg, int worker);
 
 /* Drops candidates beyond the limit. */
 void vs_nearest_lane_compact(nearest_lane *lane);
+
+/* Asks for memory that will be read soon. */
+static inline void vs_nearest_fetch(const void *at, size_t bytes)
+{
+#if defined(__GNUC__)
+    for (size_t line = 0; line < bytes; line += 64) {
+        __builtin_prefetch((const char *)at + line);
+    }
+#else
+    (void)at;
+    (void)bytes;
+#endif
+}
 
 /* Does the filter want a row at this canonical distance? */
 int vs_nearest_wants(const vs_filter *filter, double distance, int64_t rowid);

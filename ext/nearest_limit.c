@@ -2,9 +2,10 @@
  * nearest_limit.c - the first limit of a search: a distance that k rows are surely within, before
  * any row is dropped. Without it nearly every row of the first cells would pass.
  *
- * Some rows that seem nearest get bounds from all of their code; the k-th smallest upper bound is the
- * limit. What seems nearest is told by front planes, of all rows: their products are kept, and
- * serve the scan after it. Where there are none, plane B of every LIMIT_SHARE-th cell tells it.
+ * Some rows that seem nearest get bounds from all of their code; the k-th smallest upper bound is
+ * the limit. What seems nearest is told by front planes, of all rows: their products are kept, and
+ * serve the scan after it. Where there are none, plane B of every NEAREST_SAMPLE_SHARE-th cell
+ * tells it.
  *
  * Calls: front.c, probe.c, rowset.c, kernels.
  * Called by: nearest.c, nearest_scan.c.
@@ -14,7 +15,7 @@
 
 #include <math.h>
 
-#define LIMIT_SHARE 16
+#define LIMIT_FETCH 16384 /* bytes of the next cell's plane: the rest follows by itself */
 
 int vs_nearest_next_rows(const uint64_t *mask, size_t slots, size_t from, size_t *out_first,
                          size_t *out_end)
@@ -37,44 +38,61 @@ int32_t *vs_nearest_front_dots(const nearest_run *run, size_t query, size_t cell
     return run->front_dots + (query * run->view->cell_count + cell) * run->view->slots;
 }
 
-/* Offers the rows of one cell by its front plane; ids are places: cell number * slots + slot. */
-static void limit_estimate_query(nearest_run *run, nearest_worker *worker, const vs_front *front,
-                                 size_t query, size_t cell, const uint64_t *mask)
+int32_t *vs_nearest_sample_dots(const nearest_run *run, size_t cell)
 {
+    return run->sample_dots == NULL || cell % NEAREST_SAMPLE_SHARE != 0 ||
+                   run->view->cells[cell].block == NULL /* read for the scan alone */
+               ? NULL
+               : run->sample_dots + cell / NEAREST_SAMPLE_SHARE * run->view->slots;
+}
+
+/* Offers rows first .. end - 1 of one cell to one query, by its products; ids are places: cell
+ * number * slots + slot. */
+static void limit_offer(nearest_run *run, nearest_worker *worker, size_t query, size_t cell,
+                        size_t first, size_t end, const uint64_t *mask)
+{
+    const vs_front *front = run->fronts[cell];
     const vs_front_query *prepared = &run->queries[query].front;
-    int32_t *dots = vs_nearest_front_dots(run, query, cell);
+    const int32_t *dots = vs_nearest_front_dots(run, query, cell);
     vsk_topk *nearest = &worker->lanes[query].estimates;
-    size_t first = 0, end = 0;
-    while (vs_nearest_next_rows(mask, front->slots, end, &first, &end)) {
-        vsk_get()->front_dot(prepared->w, front->projections + first * front->basis->m, end - first,
-                             front->basis->m, dots + first);
-        if (nearest->capacity == 0) {
-            continue;
-        }
-        vsk_front_test test = vs_front_estimate_test(prepared, vsk_topk_worst(nearest));
-        size_t count =
-            vsk_get()->front_pass(&test, dots + first, front->t + first, front->rest + first,
-                                  front->g + first, end - first, worker->passed);
-        for (size_t i = 0; i < count; i++) {
-            size_t slot = first + worker->passed[i];
-            double estimate = vs_front_estimate(prepared, front, slot, dots[slot]);
-            if ((mask[slot / 64] >> (slot % 64) & 1u) && estimate < vsk_topk_worst(nearest)) {
-                vsk_topk_push(nearest, estimate, (int64_t)(cell * front->slots + slot));
-            }
+    if (nearest->capacity == 0) {
+        return;
+    }
+    vsk_front_test test = vs_front_estimate_test(prepared, vsk_topk_worst(nearest));
+    size_t count = vsk_get()->front_pass(&test, dots + first, front->t + first, front->rest + first,
+                                         front->g + first, end - first, worker->passed);
+    for (size_t i = 0; i < count; i++) {
+        size_t slot = first + worker->passed[i];
+        double estimate = vs_front_estimate(prepared, front, slot, dots[slot]);
+        if ((mask[slot / 64] >> (slot % 64) & 1u) && estimate < vsk_topk_worst(nearest)) {
+            vsk_topk_push(nearest, estimate, (int64_t)(cell * front->slots + slot));
         }
     }
 }
 
 void vs_nearest_estimate_block(nearest_run *run, nearest_worker *worker, const vs_block *block,
-                               size_t cell)
+                               size_t cell, size_t next)
 {
     uint64_t mask[VS_SLOTS_MAX / 64];
     const vs_front *front = run->fronts[cell];
+    size_t first = 0, end = 0;
+    const vs_front *ahead = next < run->view->cell_count ? run->fronts[next] : NULL;
+    if (ahead != NULL && run->rows == NULL) {
+        size_t bytes = ahead->slots * ahead->basis->m;
+        vs_nearest_fetch(ahead->projections, bytes < LIMIT_FETCH ? bytes : LIMIT_FETCH);
+        vs_nearest_fetch(ahead->t, ahead->slots * sizeof(float));
+    }
     if (front == NULL || vs_nearest_mask(run, block, cell, mask) == 0) {
         return;
     }
-    for (size_t query = 0; query < run->query_count; query++) {
-        limit_estimate_query(run, worker, front, query, cell, mask);
+    while (vs_nearest_next_rows(mask, front->slots, end, &first, &end)) {
+        vsk_get()->front_dot(
+            run->queries[0].front.w, sizeof(nearest_query) / sizeof(int16_t), run->query_count,
+            front->projections + first * front->basis->m, end - first, front->basis->m,
+            vs_nearest_front_dots(run, 0, cell) + first, run->view->cell_count * run->view->slots);
+        for (size_t query = 0; query < run->query_count; query++) {
+            limit_offer(run, worker, query, cell, first, end, mask);
+        }
     }
 }
 
@@ -101,12 +119,14 @@ static void limit_sample_cell(nearest_run *run, size_t query, size_t cell, vsk_t
     if (vs_nearest_mask(run, block, cell, mask) == 0) {
         return;
     }
+    int32_t *kept = vs_nearest_sample_dots(run, cell);
+    int32_t *dots = kept != NULL ? kept : worker->dots;
     vsk_get()->code_dot(probe->q.high, block->code_dim, 1, block->plane_b, block->b_stride,
-                        block->slots, block->code_dim, worker->dots);
+                        block->slots, block->code_dim, dots);
     for (size_t w = 0; w < words; w++) {
         for (uint64_t rest = mask[w]; rest != 0; rest &= rest - 1) {
             uint32_t slot = (uint32_t)(64 * w) + (uint32_t)__builtin_ctzll(rest);
-            double estimate = limit_estimate(probe, block, slot, worker->dots[slot]);
+            double estimate = limit_estimate(probe, block, slot, dots[slot]);
             if (estimate < vsk_topk_worst(nearest)) { /* not for NaN: no bound */
                 vsk_topk_push(nearest, estimate, (int64_t)(cell * block->slots + slot));
             }
@@ -160,13 +180,14 @@ static void limit_set(nearest_run *run, size_t query, const vsk_topk *nearest)
 static void limit_sample(nearest_run *run, size_t query)
 {
     vsk_topk *nearest = &run->workers[0].lanes[query].estimates;
-    for (size_t cell = 0; cell < run->view->cell_count; cell += LIMIT_SHARE) {
+    for (size_t cell = 0; cell < run->view->cell_count; cell += NEAREST_SAMPLE_SHARE) {
         const vs_block *block = run->view->cells[cell].block;
         if (block != NULL && block->is_coded &&
             (run->rows == NULL || run->rows->cells[cell] != 0)) {
             limit_sample_cell(run, query, cell, nearest);
         }
     }
+    run->is_sampled = 1;
 }
 
 void vs_nearest_first_limit(nearest_run *run)

@@ -169,19 +169,6 @@ static int scan_add_candidate(const scan_place *place, uint32_t slot, double lo,
 
 /* ---- coded cells ----------------------------------------------------------------------------- */
 
-/* Asks for memory that will be read soon. */
-static void scan_fetch(const void *at, size_t bytes)
-{
-#if defined(__GNUC__)
-    for (size_t line = 0; line < bytes; line += 64) {
-        __builtin_prefetch((const char *)at + line);
-    }
-#else
-    (void)at;
-    (void)bytes;
-#endif
-}
-
 static int32_t scan_dot(const int8_t *q, const uint8_t *row, size_t code_dim)
 {
     int32_t out = 0;
@@ -258,10 +245,59 @@ static int scan_sparse(const scan_place *place, const vs_probe *probe, const uin
     return rc;
 }
 
-/* A cell by its front plane, whose products vs_nearest_first_limit has left, then row by row what it
- * lets pass. */
-static int scan_by_front(const scan_place *place, const vs_probe *probe, const vs_front *front,
-                         const uint64_t *mask)
+/* Asks for what the steps after the front plane read of a row. */
+static void scan_fetch_row(const nearest_run *run, const nearest_pending *row)
+{
+    const vs_block *block = run->view->cells[row->cell].block;
+    const float *const terms[] = {block->r,    block->cos4, block->sin4, block->inv4,
+                                  block->cos8, block->sin8, block->inv8};
+    vs_nearest_fetch(block->plane_b + row->slot * block->b_stride, block->code_dim / 2);
+    for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
+        vs_nearest_fetch(terms[i] + row->slot, 1);
+    }
+}
+
+int vs_nearest_scan_pending(nearest_run *run, nearest_worker *worker, int can_grow)
+{
+    size_t count = worker->pending_count;
+    int rc = SQLITE_OK;
+    for (size_t i = 0; i < count && i < SCAN_PREFETCH; i++) {
+        scan_fetch_row(run, &worker->pending[i]);
+    }
+    for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
+        const nearest_pending *row = &worker->pending[i];
+        scan_place place = {run,       worker,     run->view->cells[row->cell].block,
+                            row->cell, row->query, can_grow};
+        if (i + SCAN_PREFETCH < count) {
+            scan_fetch_row(run, &worker->pending[i + SCAN_PREFETCH]);
+        }
+        scan_refresh_limit(run, row->query, &worker->lanes[row->query]);
+        rc = scan_single(&place, &worker->lanes[row->query].probes[run->learned_code], row->slot);
+        for (size_t j = i; rc == SQLITE_FULL && j < count; j++) {
+            uint32_t cell = worker->pending[j].cell;
+            worker->unfinished[cell / 64] |= (uint64_t)1 << (cell % 64);
+        }
+    }
+    worker->pending_count = 0;
+    return rc;
+}
+
+static int scan_push(const scan_place *place, uint32_t slot)
+{
+    nearest_worker *worker = place->worker;
+    int rc = SQLITE_OK;
+    if (worker->pending_count == NEAREST_PENDING) {
+        rc = vs_nearest_scan_pending(place->run, worker, place->can_grow);
+    }
+    worker->pending[worker->pending_count++] =
+        (nearest_pending){(uint32_t)place->cell, slot, (uint32_t)place->query};
+    worker->cascade.passed_p++;
+    return rc;
+}
+
+/* A cell by its front plane, whose products vs_nearest_first_limit has left: what it lets pass is
+ * pending. */
+static int scan_by_front(const scan_place *place, const vs_front *front, const uint64_t *mask)
 {
     const vs_block *block = place->block;
     nearest_worker *worker = place->worker;
@@ -276,13 +312,8 @@ static int scan_by_front(const scan_place *place, const vs_probe *probe, const v
                                   front->g + first, end - first, passed);
         for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
             uint32_t slot = (uint32_t)first + passed[i];
-            if (i + 1 < count) {
-                scan_fetch(block->plane_b + (first + passed[i + 1]) * block->b_stride,
-                           block->code_dim / 2);
-            }
             if (mask[slot / 64] >> (slot % 64) & 1u) {
-                worker->cascade.passed_p++;
-                rc = scan_single(place, probe, slot);
+                rc = scan_push(place, slot);
             }
         }
     }
@@ -302,7 +333,7 @@ static int scan_dense(const scan_place *place, const vs_probe *probe, const int3
     for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
         uint32_t slot = passed[i];
         if (i + SCAN_PREFETCH < count && block->plane_c != NULL) {
-            scan_fetch(block->plane_c + passed[i + SCAN_PREFETCH] * plane_bytes, plane_bytes);
+            vs_nearest_fetch(block->plane_c + passed[i + SCAN_PREFETCH] * plane_bytes, plane_bytes);
         }
         if (mask[slot / 64] >> (slot % 64) & 1u) {
             rc = scan_row(place, probe, slot, dots[slot]);
@@ -324,24 +355,25 @@ static int scan_coded(scan_place *place, size_t code, const uint64_t *mask, size
         nearest_lane *lane = &worker->lanes[query];
         place->query = query;
         scan_refresh_limit(run, query, lane);
-        rc = scan_by_front(place, &lane->probes[code], front, mask);
+        rc = scan_by_front(place, front, mask);
     }
     for (size_t first = 0; front == NULL && first < run->query_count && rc == SQLITE_OK;
          first += NEAREST_DOT_QUERIES) {
         size_t count = run->query_count - first;
         count = count < NEAREST_DOT_QUERIES ? count : NEAREST_DOT_QUERIES;
         const vs_probe *head = &run->queries[first].probes[code];
-        if (!is_sparse) {
+        const int32_t *dots = run->is_sampled ? vs_nearest_sample_dots(run, place->cell) : NULL;
+        if (!is_sparse && dots == NULL) {
             vsk_get()->code_dot(head->memory, run->query_stride, count, block->plane_b,
                                 block->b_stride, block->slots, block->code_dim, worker->dots);
         }
+        dots = dots != NULL ? dots : worker->dots;
         for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
             nearest_lane *lane = &worker->lanes[first + i];
             place->query = first + i;
             scan_refresh_limit(run, first + i, lane);
             rc = is_sparse ? scan_sparse(place, &lane->probes[code], mask, words)
-                           : scan_dense(place, &lane->probes[code], worker->dots + i * block->slots,
-                                        mask);
+                           : scan_dense(place, &lane->probes[code], dots + i * block->slots, mask);
         }
     }
     return rc;
@@ -402,7 +434,7 @@ int vs_nearest_scan_block(nearest_run *run, nearest_worker *worker, const vs_blo
                                           rows * SCAN_SPARSE < block->slots)
                              : scan_plain(&place, mask, words);
     if (rc == SQLITE_FULL) {
-        worker->unfinished = cell;
+        worker->unfinished[cell / 64] |= (uint64_t)1 << (cell % 64);
     }
     return rc;
 }
@@ -420,10 +452,26 @@ static void scan_prefetch(const nearest_run *run, size_t cell)
     }
     size_t bytes = block->slots * sizeof(float);
     const float *const terms[] = {block->inv4, block->cos4, block->sin4, block->r};
-    scan_fetch(block->plane_b, SCAN_PREFETCH_BYTES);
+    vs_nearest_fetch(block->plane_b, SCAN_PREFETCH_BYTES);
     for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
-        scan_fetch(terms[i], bytes);
+        vs_nearest_fetch(terms[i], bytes);
     }
+}
+
+/* What the task does with one cell. */
+static int scan_visit(nearest_run *run, nearest_worker *worker, size_t cell, int can_grow)
+{
+    const vs_block *block = run->view->cells[cell].block;
+    size_t next = cell + (size_t)run->worker_count;
+    if (block == NULL || (run->rows != NULL && run->rows->cells[cell] == 0)) {
+        return SQLITE_OK;
+    }
+    if (run->is_before_limit) {
+        vs_nearest_estimate_block(run, worker, block, cell, next);
+        return SQLITE_OK;
+    }
+    scan_prefetch(run, next);
+    return vs_nearest_scan_block(run, worker, block, cell, can_grow);
 }
 
 void vs_nearest_scan_task(void *arg, int number)
@@ -431,22 +479,12 @@ void vs_nearest_scan_task(void *arg, int number)
     nearest_run *run = arg;
     nearest_worker *worker = &run->workers[number];
     int64_t polled = vs_metrics_now_ns();
-    while (!atomic_load_explicit(&run->is_cancelled, memory_order_relaxed)) {
+    int is_end = 0;
+    while (!is_end && !atomic_load_explicit(&run->is_cancelled, memory_order_relaxed)) {
         size_t cell = atomic_fetch_add_explicit(&run->next, 1, memory_order_relaxed);
-        if (cell >= run->view->cell_count) {
-            return;
-        }
-        const vs_block *block = run->view->cells[cell].block;
-        if (block == NULL || (run->rows != NULL && run->rows->cells[cell] == 0)) {
-            continue;
-        }
-        int rc = SQLITE_OK;
-        if (run->is_before_limit) {
-            vs_nearest_estimate_block(run, worker, block, cell);
-        } else {
-            scan_prefetch(run, cell + (size_t)run->worker_count);
-            rc = vs_nearest_scan_block(run, worker, block, cell, number == 0);
-        }
+        is_end = cell >= run->view->cell_count;
+        int rc = is_end ? vs_nearest_scan_pending(run, worker, number == 0)
+                        : scan_visit(run, worker, cell, number == 0);
         if (rc == SQLITE_FULL) {
             return; /* the caller finishes what is left */
         }

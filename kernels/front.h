@@ -27,12 +27,12 @@ static inline size_t vsk_front_at(size_t row, size_t direction, size_t m)
 }
 
 /*
- * vsk_front_dot_fn: products of one query with each row: out[i] = sum over j of w_j * row_ij, exact
- * (|out| <= 32767 * 127 * 256 < 2^31).
+ * vsk_front_dot_fn: products of queries with each row: out[q * out_stride + i] = sum over j of
+ * w_qj * row_ij, exact (|out| <= 32767 * 127 * 256 < 2^31).
  *
- *   w      [m]  elements within -32767 .. 32767
+ *   w      [q_count][m]  query q at w + q * w_stride; elements within -32767 .. 32767
  *   rows   [count * m] bytes in the layout above, elements within -127 .. 127
- *   out    [count]
+ *   out    [q_count][count]
  *
  * count is a multiple of VSK_FRONT_ROWS. Any alignment.
  */

@@ -119,8 +119,9 @@ typedef uint32_t (*vsk_checksum_fn)(const void *data, size_t n);
 
 /* Integer products and the bound test on the front plane: see front.h. */
 struct vsk_front_test;
-typedef void (*vsk_front_dot_fn)(const int16_t *w, const int8_t *rows, size_t count, size_t m,
-                                 int32_t *out);
+typedef void (*vsk_front_dot_fn)(const int16_t *w, size_t w_stride, size_t q_count,
+                                 const int8_t *rows, size_t count, size_t m, int32_t *out,
+                                 size_t out_stride);
 typedef size_t (*vsk_front_pass_fn)(const struct vsk_front_test *test, const int32_t *dots,
                                     const float *t, const float *rest, const float *g,
                                     size_t count, uint16_t *out);

@@ -132,8 +132,9 @@ typedef size_t vsk_code_pass_kernel(const struct vsk_code_test *test, const int3
                                     const float *inv, const float *cos, const float *sin,
                                     const float *r, size_t count, uint16_t *out);
 typedef uint32_t vsk_checksum_kernel(const void *data, size_t n);
-typedef void vsk_front_dot_kernel(const int16_t *w, const int8_t *rows, size_t count, size_t m,
-                                  int32_t *out);
+typedef void vsk_front_dot_kernel(const int16_t *w, size_t w_stride, size_t q_count,
+                                  const int8_t *rows, size_t count, size_t m, int32_t *out,
+                                  size_t out_stride);
 typedef size_t vsk_front_pass_kernel(const struct vsk_front_test *test, const int32_t *dots,
                                      const float *t, const float *rest, const float *g,
                                      size_t count, uint16_t *out);
@@ -225,6 +226,7 @@ typedef size_t vsk_front_pass_kernel(const struct vsk_front_test *test, const in
     VSK_ROW_CHECKSUM(X, avx512, "avx512", VSK_NEEDS_AVX512)                                        \
     VSK_ROW_FRONT_DOT(X, avx512, "avx512", VSK_NEEDS_AVX512)                                       \
     VSK_ROW_CODE_DOT(X, avx512vnni, "avx512vnni", VSK_NEEDS_VNNI)                                  \
+    VSK_ROW_FRONT_DOT(X, avx512vnni, "avx512vnni", VSK_NEEDS_VNNI)                                 \
     X(pair, dot[VSK_I8], "dot", VSK_I8, vsk_dot_i8_avx512vnni, "avx512vnni", VSK_NEEDS_VNNI)       \
     X(pair, l2sq[VSK_I8], "l2sq", VSK_I8, vsk_l2sq_i8_avx512vnni, "avx512vnni", VSK_NEEDS_VNNI)    \
     X(one, sumsq[VSK_I8], "sumsq", VSK_I8, vsk_sumsq_i8_avx512vnni, "avx512vnni", VSK_NEEDS_VNNI)  \

@@ -8,8 +8,9 @@
 
 enum { FRONT_LANES_NEON = 4 };
 
-void vsk_front_dot_i8_neon(const int16_t *w, const int8_t *rows, size_t count, size_t m,
-                           int32_t *out)
+/* The products of one query. */
+VSK_INLINE void front_query_neon(const int16_t *w, const int8_t *rows, size_t count, size_t m,
+                                 int32_t *out)
 {
     for (size_t first = 0; first < count; first += VSK_FRONT_ROWS) {
         int32x4_t sums_i32x4[4] = {vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0), vdupq_n_s32(0)};
@@ -31,6 +32,14 @@ void vsk_front_dot_i8_neon(const int16_t *w, const int8_t *rows, size_t count, s
         for (size_t i = 0; i < 4; i++) {
             vst1q_s32(out + first + FRONT_LANES_NEON * i, sums_i32x4[i]);
         }
+    }
+}
+
+void vsk_front_dot_i8_neon(const int16_t *w, size_t w_stride, size_t q_count, const int8_t *rows,
+                           size_t count, size_t m, int32_t *out, size_t out_stride)
+{
+    for (size_t q = 0; q < q_count; q++) {
+        front_query_neon(w + q * w_stride, rows, count, m, out + q * out_stride);
     }
 }
 

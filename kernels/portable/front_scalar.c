@@ -3,8 +3,9 @@
  */
 #include "../vsk_impl.h"
 
-void vsk_front_dot_i8_scalar(const int16_t *w, const int8_t *rows, size_t count, size_t m,
-                             int32_t *out)
+/* The products of one query. */
+VSK_INLINE void front_query_scalar(const int16_t *w, const int8_t *rows, size_t count, size_t m,
+                                   int32_t *out)
 {
     for (size_t first = 0; first < count; first += VSK_FRONT_ROWS) {
         int32_t sums[VSK_FRONT_ROWS] = {0};
@@ -15,6 +16,14 @@ void vsk_front_dot_i8_scalar(const int16_t *w, const int8_t *rows, size_t count,
             rows += 2 * VSK_FRONT_ROWS;
         }
         memcpy(out + first, sums, sizeof sums);
+    }
+}
+
+void vsk_front_dot_i8_scalar(const int16_t *w, size_t w_stride, size_t q_count, const int8_t *rows,
+                             size_t count, size_t m, int32_t *out, size_t out_stride)
+{
+    for (size_t q = 0; q < q_count; q++) {
+        front_query_scalar(w + q * w_stride, rows, count, m, out + q * out_stride);
     }
 }
 

@@ -8,8 +8,9 @@
 
 enum { FRONT_LANES_AVX2 = 8 };
 
-void vsk_front_dot_i8_avx2(const int16_t *w, const int8_t *rows, size_t count, size_t m,
-                           int32_t *out)
+/* The products of one query. */
+VSK_INLINE void front_query_avx2(const int16_t *w, const int8_t *rows, size_t count, size_t m,
+                                 int32_t *out)
 {
     for (size_t first = 0; first < count; first += VSK_FRONT_ROWS) {
         __m256i sums_i32x8[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(),
@@ -31,6 +32,14 @@ void vsk_front_dot_i8_avx2(const int16_t *w, const int8_t *rows, size_t count, s
             _mm256_storeu_si256((__m256i *)(void *)(out + first) + i,
                                 _mm256_add_epi32(sums_i32x8[i], sums_i32x8[i + 2]));
         }
+    }
+}
+
+void vsk_front_dot_i8_avx2(const int16_t *w, size_t w_stride, size_t q_count, const int8_t *rows,
+                           size_t count, size_t m, int32_t *out, size_t out_stride)
+{
+    for (size_t q = 0; q < q_count; q++) {
+        front_query_avx2(w + q * w_stride, rows, count, m, out + q * out_stride);
     }
 }
 

@@ -6,8 +6,9 @@
 #if defined(VSK_X86)
 #include "avx512_begin.h"
 
-void vsk_front_dot_i8_avx512(const int16_t *w, const int8_t *rows, size_t count, size_t m,
-                             int32_t *out)
+/* The products of one query. */
+VSK_INLINE void front_query_avx512(const int16_t *w, const int8_t *rows, size_t count, size_t m,
+                                   int32_t *out)
 {
     for (size_t first = 0; first < count; first += VSK_FRONT_ROWS) {
         __m512i sums_i32x16[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(),
@@ -27,6 +28,14 @@ void vsk_front_dot_i8_avx512(const int16_t *w, const int8_t *rows, size_t count,
         __m512i sum_i32x16 = _mm512_add_epi32(_mm512_add_epi32(sums_i32x16[0], sums_i32x16[1]),
                                               _mm512_add_epi32(sums_i32x16[2], sums_i32x16[3]));
         _mm512_storeu_si512(out + first, sum_i32x16);
+    }
+}
+
+void vsk_front_dot_i8_avx512(const int16_t *w, size_t w_stride, size_t q_count, const int8_t *rows,
+                             size_t count, size_t m, int32_t *out, size_t out_stride)
+{
+    for (size_t q = 0; q < q_count; q++) {
+        front_query_avx512(w + q * w_stride, rows, count, m, out + q * out_stride);
     }
 }
 

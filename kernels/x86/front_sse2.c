@@ -8,8 +8,9 @@
 
 enum { FRONT_LANES_SSE2 = 4 };
 
-void vsk_front_dot_i8_sse2(const int16_t *w, const int8_t *rows, size_t count, size_t m,
-                           int32_t *out)
+/* The products of one query. */
+VSK_INLINE void front_query_sse2(const int16_t *w, const int8_t *rows, size_t count, size_t m,
+                                 int32_t *out)
 {
     for (size_t first = 0; first < count; first += VSK_FRONT_ROWS) {
         __m128i sums_i32x4[4] = {_mm_setzero_si128(), _mm_setzero_si128(), _mm_setzero_si128(),
@@ -34,6 +35,14 @@ void vsk_front_dot_i8_sse2(const int16_t *w, const int8_t *rows, size_t count, s
         for (int i = 0; i < 4; i++) {
             _mm_storeu_si128((__m128i *)(void *)(out + first) + i, sums_i32x4[i]);
         }
+    }
+}
+
+void vsk_front_dot_i8_sse2(const int16_t *w, size_t w_stride, size_t q_count, const int8_t *rows,
+                           size_t count, size_t m, int32_t *out, size_t out_stride)
+{
+    for (size_t q = 0; q < q_count; q++) {
+        front_query_sse2(w + q * w_stride, rows, count, m, out + q * out_stride);
     }
 }
 

@@ -118,17 +118,18 @@ static void digest_code(const vsk_table *table, float *v, size_t n, uint64_t *di
 static void digest_front(const vsk_table *table, uint64_t *digest)
 {
     static int8_t rows[2 * VSK_FRONT_ROWS * VSK_FRONT_MAX];
-    int16_t w[VSK_FRONT_MAX];
-    int32_t products[2 * VSK_FRONT_ROWS];
+    enum { QUERIES = 11 };
+    int16_t w[QUERIES * VSK_FRONT_MAX];
+    int32_t products[QUERIES * 2 * VSK_FRONT_ROWS];
 
     for (size_t m = VSK_FRONT_STEP; m <= VSK_FRONT_MAX; m += VSK_FRONT_STEP) {
         for (size_t i = 0; i < sizeof rows; i++) {
             rows[i] = (int8_t)((int)(digest_random() % 255) - 127);
         }
-        for (size_t j = 0; j < m; j++) {
+        for (size_t j = 0; j < QUERIES * m; j++) {
             w[j] = (int16_t)((int)(digest_random() % 65535) - 32767);
         }
-        table->front_dot(w, rows, 2 * VSK_FRONT_ROWS, m, products);
+        table->front_dot(w, m, QUERIES, rows, 2 * VSK_FRONT_ROWS, m, products, 2 * VSK_FRONT_ROWS);
         digest_add(digest, products, sizeof products);
     }
 }

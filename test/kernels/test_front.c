@@ -4,7 +4,7 @@
  */
 #include "kernel_test.h"
 
-enum { FRONT_COUNT_MAX = 96, FRONT_CANARY = 12345 };
+enum { FRONT_COUNT_MAX = 96, FRONT_QUERIES = 11, FRONT_CANARY = 12345 };
 
 static int64_t front_oracle(const int16_t *w, const int8_t *rows, size_t row, size_t m)
 {
@@ -19,7 +19,7 @@ static int64_t front_oracle(const int16_t *w, const int8_t *rows, size_t row, si
 static void front_fill(int16_t *w, int8_t *rows, size_t count, size_t m, int is_extreme,
                        uint64_t *random)
 {
-    for (size_t j = 0; j < m; j++) {
+    for (size_t j = 0; j < FRONT_QUERIES * m; j++) {
         uint64_t bits = test_random(random);
         w[j] =
             (int16_t)(is_extreme ? (bits % 8 == 0 ? -32767 : 32767) : (int)(bits % 65535) - 32767);
@@ -30,10 +30,31 @@ static void front_fill(int16_t *w, int8_t *rows, size_t count, size_t m, int is_
     }
 }
 
+/* Some queries against some rows, with a gap between the results. */
+static void front_check_dots(const vsk_kernel_row *row, const int16_t *w, size_t q_count,
+                             const int8_t *rows, size_t count, size_t m)
+{
+    int32_t found[FRONT_QUERIES * (FRONT_COUNT_MAX + 1)];
+
+    for (size_t q = 0; q < q_count; q++) {
+        found[q * (count + 1) + count] = FRONT_CANARY;
+    }
+    ((vsk_front_dot_fn)row->fn)(w, m, q_count, rows, count, m, found, count + 1);
+    for (size_t i = 0; i < q_count * (count + 1); i++) {
+        size_t q = i / (count + 1);
+        size_t at = i % (count + 1);
+        int64_t expected = at == count ? FRONT_CANARY : front_oracle(w + q * m, rows, at, m);
+        if (found[i] != expected) {
+            TEST_FAIL_AT(row, "m %zu, query %zu of %zu, row %zu of %zu: expected %lld, found %d", m,
+                         q, q_count, at, count, (long long)expected, (int)found[i]);
+        }
+    }
+}
+
 static void products_are_exact(void **state)
 {
     (void)state;
-    test_guarded w_memory = test_guarded_new(VSK_FRONT_MAX * sizeof(int16_t));
+    test_guarded w_memory = test_guarded_new(FRONT_QUERIES * VSK_FRONT_MAX * sizeof(int16_t));
     test_guarded row_memory = test_guarded_new((size_t)FRONT_COUNT_MAX * VSK_FRONT_MAX);
     uint64_t random = TEST_SEED;
     const vsk_kernel_row *row;
@@ -42,19 +63,13 @@ static void products_are_exact(void **state)
         for (size_t m = VSK_FRONT_STEP; test_is(row, "front_dot") && m <= VSK_FRONT_MAX;
              m += VSK_FRONT_STEP) {
             for (size_t count = 0; count <= FRONT_COUNT_MAX; count += VSK_FRONT_ROWS) {
-                int16_t *w = (int16_t *)(void *)test_place(&w_memory, m * sizeof *w, 0);
+                size_t w_bytes = FRONT_QUERIES * m * sizeof(int16_t);
+                int16_t *w = (int16_t *)(void *)test_place(&w_memory, w_bytes, 0);
                 int8_t *rows = (int8_t *)test_place(&row_memory, count * m, (int)(count % 3));
-                int32_t found[FRONT_COUNT_MAX + 1];
                 front_fill(w, rows, count, m, count % 32 == 0, &random);
-                found[count] = FRONT_CANARY;
-                ((vsk_front_dot_fn)row->fn)(w, rows, count, m, found);
-                assert_int_equal(found[count], FRONT_CANARY);
-                for (size_t i = 0; i < count; i++) {
-                    int64_t expected = front_oracle(w, rows, i, m);
-                    if (found[i] != expected) {
-                        TEST_FAIL_AT(row, "m %zu, row %zu of %zu: expected %lld, found %d", m, i,
-                                     count, (long long)expected, (int)found[i]);
-                    }
+                for (size_t q_count = 0; q_count <= FRONT_QUERIES; q_count += 1 + q_count / 2) {
+                    front_check_dots(row, w + (FRONT_QUERIES - q_count) * m, q_count, rows, count,
+                                     m);
                 }
             }
         }

@@ -149,7 +149,7 @@ static void check_row(const vs_basis *basis, const vs_front *front, vs_front_que
     int32_t dots[SLOTS];
     uint16_t passed[SLOTS];
     size_t kept = 0;
-    vsk_get()->front_dot(query->w, front->projections, SLOTS, basis->m, dots);
+    vsk_get()->front_dot(query->w, 0, 1, front->projections, SLOTS, basis->m, dots, 0);
     vs_front_query_set_limit(query, probe, distance);
     size_t count =
         vsk_get()->front_pass(&query->test, dots, front->t, front->rest, front->g, SLOTS, passed);
