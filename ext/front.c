@@ -16,10 +16,13 @@
 
 #include <math.h>
 
-#define FRONT_SLACK 4e-6     /* relative, for float32: see vs_front_query_set_limit */
-#define FRONT_ROTATE 2e-5    /* relative, for the rotation and the stored terms of a code */
-#define FRONT_DOUBLE 1e-9    /* relative, for what doubles round */
-#define FRONT_DELTA_MAX 0.01 /* directions further from orthogonal are no basis */
+#define FRONT_SLACK 4e-6  /* relative, for float32: see vs_front_query_set_limit */
+#define FRONT_ROTATE 2e-5 /* relative, for the rotation and the stored terms of a code */
+#define FRONT_DOUBLE 1e-9 /* relative, for what doubles round */
+#define FRONT_CANONICAL                                                                            \
+    1e-11 /* relative, for canonical distances and the product with the anchor */
+#define FRONT_LENGTH_MIN 0x1p-40 /* of a query: shorter ones make products that float32 loses */
+#define FRONT_DELTA_MAX 0.01     /* directions further from orthogonal are no basis */
 
 static atomic_uint_least64_t front_serial;
 
@@ -248,7 +251,7 @@ void vs_front_query_init(vs_front_query *query, const vs_basis *basis, const vs_
     double inside = 0.0, coded = 0.0, error = 0.0, rest_error = 0.0, largest = 0.0;
     size_t n = basis->code_dim;
     memset(query, 0, sizeof *query);
-    query->is_usable = probe->is_usable;
+    query->is_usable = probe->is_usable && probe->length >= FRONT_LENGTH_MIN;
     query->length = probe->length;
     vs_front_query_set_limit(query, probe, INFINITY);
     if (!query->is_usable) {
@@ -297,7 +300,8 @@ void vs_front_query_set_limit(vs_front_query *query, const vs_probe *probe, doub
     }
     if (probe->metric == VS_DOT) {
         double bound = -limit - probe->bias;
-        double slack = FRONT_SLACK * (fabs(limit) + fabs(probe->bias));
+        double slack = FRONT_SLACK * (fabs(limit) + fabs(probe->bias)) +
+                       FRONT_CANONICAL * probe->length * probe->anchor_norm;
         c[0] = (float)(bound - query->square - slack);
         return;
     }

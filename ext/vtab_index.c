@@ -399,6 +399,10 @@ static int index_step_scan(index_cursor *cursor, vs_err *err)
 static int index_start_scan(index_cursor *cursor, int is_down, vs_err *err)
 {
     vs_store *store = &index_table(cursor)->store;
+    int rc = vs_store_load(store, err);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
     char *columns = index_columns_sql(store, cursor->used);
     if (columns == NULL) {
         return SQLITE_NOMEM;
@@ -407,7 +411,7 @@ static int index_start_scan(index_cursor *cursor, int is_down, vs_err *err)
     char *sql = vs_conditions_sql(store, &cursor->conditions, 0, columns,
                                   is_down ? "ORDER BY id DESC" : "ORDER BY id");
     sqlite3_free(columns);
-    int rc = index_rows_prepare(&cursor->scan, store, sql, cursor->used, err);
+    rc = index_rows_prepare(&cursor->scan, store, sql, cursor->used, err);
     if (rc == SQLITE_OK) {
         rc = vs_conditions_bind(store, &cursor->conditions, 0, cursor->scan.stmt);
     }
