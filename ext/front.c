@@ -16,13 +16,17 @@
 
 #include <math.h>
 
-#define FRONT_SLACK 4e-6  /* relative, for float32: see vs_front_query_set_limit */
-#define FRONT_ROTATE 2e-5 /* relative, for the rotation and the stored terms of a code */
-#define FRONT_DOUBLE 1e-9 /* relative, for what doubles round */
-#define FRONT_CANONICAL                                                                            \
-    1e-11 /* relative, for canonical distances and the product with the anchor */
-#define FRONT_LENGTH_MIN 0x1p-40 /* of a query: shorter ones make products that float32 loses */
-#define FRONT_DELTA_MAX 0.01     /* directions further from orthogonal are no basis */
+#define FRONT_SLACK 4e-6     /* relative, for float32: see vs_front_query_set_limit */
+#define FRONT_ROTATE 2e-5    /* relative, for the rotation and the stored terms of a code */
+#define FRONT_DOUBLE 1e-9    /* relative, for what doubles round */
+#define FRONT_DELTA_MAX 0.01 /* directions further from orthogonal are no basis */
+/*
+ * What is smaller has no bound: the test's terms are products of two lengths, and must not come
+ * near the smallest float. With these, what underflow takes from a row's products, at most 2^-126
+ * for each of 2^19 units of its scales, is below the FRONT_SLACK of |q| |x|.
+ */
+#define FRONT_LENGTH_MIN 0x1p-30
+#define FRONT_SCALE_MIN 0x1p-50
 
 static atomic_uint_least64_t front_serial;
 
@@ -55,6 +59,15 @@ static vs_basis *front_alloc_basis(size_t m, size_t code_dim)
         basis->low = (int8_t *)(memory + at[5]);
     }
     return basis;
+}
+
+static int front_scales_fit(const double *scales, size_t m, double length)
+{
+    int fits = length >= FRONT_LENGTH_MIN && length <= VS_CODE_LENGTH_MAX;
+    for (size_t j = 0; j < m; j++) {
+        fits &= scales[j] >= FRONT_SCALE_MIN && scales[j] <= VS_CODE_LENGTH_MAX;
+    }
+    return fits;
 }
 
 /* One direction in whole numbers, as a unit vector. 0 when it cannot be one. */
@@ -104,8 +117,11 @@ static double front_delta(const vs_basis *basis)
 int vs_basis_new(const float *directions, size_t m, size_t code_dim, uint64_t code_id,
                  const double *scales, double length, vs_basis **out)
 {
-    vs_basis *basis = front_alloc_basis(m, code_dim);
     *out = NULL;
+    if (!front_scales_fit(scales, m, length)) {
+        return SQLITE_ERROR;
+    }
+    vs_basis *basis = front_alloc_basis(m, code_dim);
     if (basis == NULL) {
         return SQLITE_NOMEM;
     }
@@ -301,12 +317,12 @@ void vs_front_query_set_limit(vs_front_query *query, const vs_probe *probe, doub
     if (probe->metric == VS_DOT) {
         double bound = -limit - probe->bias;
         double slack = FRONT_SLACK * (fabs(limit) + fabs(probe->bias)) +
-                       FRONT_CANONICAL * probe->length * probe->anchor_norm;
+                       FRONT_DOUBLE * probe->length * probe->anchor_norm;
         c[0] = (float)(bound - query->square - slack);
         return;
     }
     double space = vs_probe_space_limit(probe, limit);
-    space = ((space > 0.0 ? space : 0.0) + query->error) * (1.0 + FRONT_SLACK);
+    space = ((space < 0.0 ? 0.0 : space) + query->error) * (1.0 + FRONT_SLACK);
     c[0] = (float)((1.0 - FRONT_SLACK) * query->square - (1.0 + FRONT_SLACK) * space * space);
     c[4] = (float)(-2.0 * (1.0 + FRONT_SLACK) * space);
     c[5] = (float)-(1.0 + FRONT_SLACK);

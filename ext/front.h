@@ -35,8 +35,9 @@ typedef struct vs_basis {
 
 /*
  * A basis of the m directions [m][code_dim] at `directions`, which need not be unit vectors.
- * scales[m] as above, positive. SQLITE_OK; SQLITE_NOMEM; SQLITE_ERROR when the directions are no
- * basis (not finite, or far from orthogonal).
+ * scales[m] as above. SQLITE_OK; SQLITE_NOMEM; SQLITE_ERROR when the directions are no basis (not
+ * finite, or far from orthogonal), or scales or length are not within 2^-50 .. 2^60 and 2^-30 ..
+ * 2^60.
  */
 int vs_basis_new(const float *directions, size_t m, size_t code_dim, uint64_t code_id,
                  const double *scales, double length, vs_basis **out);

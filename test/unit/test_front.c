@@ -34,7 +34,8 @@ static struct {
 } cell;
 
 static float scratch[CODE_MAX];
-static size_t dropped; /* rows that are beyond a limit: the test must be able to */
+static double cell_factor = 1.0; /* of all elements */
+static size_t dropped;           /* rows that are beyond a limit: the test must be able to */
 
 static int init_kernels(void **state)
 {
@@ -65,7 +66,8 @@ static void make_cell(data_kind kind, const vs_code *code)
         uint8_t coarse[VS_CODE_HEADER_BYTES + CODE_MAX / 2], fine[CODE_MAX / 2];
         vs_code_record record;
         for (size_t i = 0; i < code->dim; i++) {
-            cell.rows[row][i] = data_element(kind, row, i, code->dim);
+            cell.rows[row][i] =
+                (float)(cell_factor * (double)data_element(kind, row, i, code->dim));
         }
         vs_code_row(code, (int64_t)row, cell.rows[row], scratch, coarse, fine);
         assert_int_equal(
@@ -193,7 +195,7 @@ static void check_data(data_kind kind, vs_metric metric, size_t dim)
     assert_non_null(code);
     make_cell(kind, code);
     for (int basis_kind_at = 0; basis_kind_at < BASIS_KINDS; basis_kind_at++) {
-        double size = cell.r[0] > 0.0f && isfinite(cell.r[0]) ? (double)cell.r[0] : 1.0;
+        double size = cell.r[0] > 1e-9f && isfinite(cell.r[0]) ? (double)cell.r[0] : 1.0;
         size_t m = code->code_dim >= 128 && basis_kind_at % 2 ? 64 : 32;
         for (double scale = 0.01; scale < 100.0; scale *= 30.0) {
             vs_basis *basis =
@@ -289,6 +291,77 @@ static void rows_beyond_it_are_dropped(void **state)
     assert_true(dropped > 100000);
 }
 
+/* Lengths down to those that codes have bounds for, with scales and usual lengths that fit them, as
+ * far as a basis takes such. */
+static void small_lengths_lose_no_row(void **state)
+{
+    static const vs_metric metrics[] = {VS_L2, VS_L2SQ, VS_DOT};
+    static float directions[32 * 64];
+    double scales[32];
+    size_t bases = 0;
+    (void)state;
+    fill_directions(BASIS_AXES, 32, 64, directions);
+    for (size_t m = 0; m < VS_TEST_COUNT(metrics); m++) {
+        vs_vector_spec spec = {VSK_F32, VSK_F32, 64, metrics[m], 0};
+        vs_code *code = vs_code_new(&spec, 0, 1, NULL);
+        assert_non_null(code);
+        for (cell_factor = 1e-18; cell_factor < 1e-6; cell_factor *= 1.7) {
+            vs_basis *basis = NULL;
+            make_cell(DATA_NORMAL, code);
+            for (size_t j = 0; j < 32; j++) {
+                scales[j] = cell_factor / (double)(30 + j % 5);
+            }
+            if (vs_basis_new(directions, 32, 64, 1, scales, cell_factor, &basis) == SQLITE_OK) {
+                check_front(DATA_NORMAL, metrics[m], code, basis);
+                bases++;
+            }
+            vs_cached_unref(basis);
+        }
+        cell_factor = 1.0;
+        sqlite3_free(code);
+    }
+    assert_true(bases >= 12);
+}
+
+/* A usable basis, and rows and queries of all sizes against it. */
+static void small_vectors_meet_a_usual_basis(void **state)
+{
+    vs_vector_spec spec = {VSK_F32, VSK_F32, 128, VS_L2, 0};
+    vs_code *code = vs_code_new(&spec, 0, 1, NULL);
+    (void)state;
+    assert_non_null(code);
+    for (cell_factor = 1e-19; cell_factor < 1.0; cell_factor *= 10.0) {
+        make_cell(DATA_NORMAL, code);
+        for (double scale = 0x1p-50; scale < 1.0; scale *= 1024.0) {
+            vs_basis *basis = make_basis(BASIS_RANDOM, 64, code->code_dim, 127.0 * scale);
+            check_front(DATA_NORMAL, VS_L2, code, basis);
+            vs_cached_unref(basis);
+        }
+    }
+    cell_factor = 1.0;
+    sqlite3_free(code);
+}
+
+static void scales_and_lengths_out_of_range_are_refused(void **state)
+{
+    static const double bad[] = {0.0, -1.0, 0x1p-51, 0x1p61, INFINITY, NAN};
+    static float directions[32 * 64];
+    double scales[32];
+    vs_basis *basis = NULL;
+    (void)state;
+    fill_directions(BASIS_AXES, 32, 64, directions);
+    for (size_t i = 0; i < VS_TEST_COUNT(bad); i++) {
+        for (size_t j = 0; j < 32; j++) {
+            scales[j] = j == 31 ? bad[i] : 1.0;
+        }
+        assert_int_equal(vs_basis_new(directions, 32, 64, 1, scales, 1.0, &basis), SQLITE_ERROR);
+        assert_null(basis);
+        scales[31] = 1.0;
+        assert_int_equal(vs_basis_new(directions, 32, 64, 1, scales, bad[i], &basis), SQLITE_ERROR);
+        assert_null(basis);
+    }
+}
+
 static void what_is_no_basis_is_refused(void **state)
 {
     static float directions[32 * 64];
@@ -312,6 +385,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_within_the_limit_are_kept),
         cmocka_unit_test(the_error_of_the_code_counts_in_full),
+        cmocka_unit_test(small_lengths_lose_no_row),
+        cmocka_unit_test(small_vectors_meet_a_usual_basis),
+        cmocka_unit_test(scales_and_lengths_out_of_range_are_refused),
         cmocka_unit_test(rows_beyond_it_are_dropped),
         cmocka_unit_test(what_is_no_basis_is_refused),
     };
