@@ -23,8 +23,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "content.h"
-
 #define NEAREST_CANDIDATES_MIN 1024    /* room that a lane starts with */
 #define NEAREST_THREAD_BYTES (1 << 20) /* a scan of fewer bytes stays on one thread */
 #define NEAREST_ESTIMATES 4            /* times k rows that seem nearest give the first limit ... */
@@ -220,7 +218,7 @@ static int nearest_find_fronts(nearest_run *run)
 }
 
 /* The basis of the view's front planes, or what its learner wants to see of the search. */
-static int nearest_find_basis(nearest_run *run)
+static void nearest_find_basis(nearest_run *run)
 {
     vs_learner *learner = run->view->learner;
     size_t i = 0;
@@ -228,7 +226,7 @@ static int nearest_find_basis(nearest_run *run)
         i++;
     }
     if (learner == NULL || i == run->code_count) {
-        return SQLITE_OK;
+        return;
     }
     run->learned_code = i;
     run->basis = vs_learner_basis(learner);
@@ -240,9 +238,7 @@ static int nearest_find_basis(nearest_run *run)
     }
     if (run->rows == NULL && vs_learner_is_open(learner)) {
         run->direction = sqlite3_malloc64(run->codes[i]->code_dim * sizeof *run->direction);
-        return run->direction == NULL ? SQLITE_NOMEM : SQLITE_OK;
     }
-    return SQLITE_OK;
 }
 
 /* One query's probes, and what its front plane or the learner needs. */
@@ -690,7 +686,7 @@ static int nearest_attempt(vs_nearest *nearest, nearest_run *run, const void *qu
     int is_coded = nearest_codes_serve(nearest, run->filter);
     int rc = is_coded ? nearest_find_codes(nearest, run, err) : SQLITE_OK;
     if (rc == SQLITE_OK && is_coded) {
-        rc = nearest_find_basis(run);
+        nearest_find_basis(run);
     }
     run->worker_count =
         is_coded || !vs_declare_is_coded(nearest->spec) ? nearest_workers(nearest, run) : 1;
