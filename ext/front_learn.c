@@ -27,6 +27,7 @@
 #define LEARN_DIRECTIONS_MAX 192
 #define LEARN_ITERATIONS 3
 #define LEARN_SLICE 64      /* rows, or elements, of one step */
+#define LEARN_LOOKS 16384   /* cells and slots looked at for one row of the sample */
 #define LEARN_CHUNK 16      /* floats that are worked on together */
 #define LEARN_JUDGES 4      /* searches that the choice is made by */
 #define LEARN_GAIN 0.8      /* of the cost without: more does not pay */
@@ -66,10 +67,21 @@ typedef struct learn_work {
     double passed_b;
 } learn_work;
 
+/* What the choice does not need: most of the memory. It may be long before there are searches to
+ * choose by. */
+static void learn_free_sample(learn_work *work)
+{
+    float **const all[] = {&work->rows, &work->columns, &work->products};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        sqlite3_free(*all[i]);
+        *all[i] = NULL;
+    }
+}
+
 static void learn_free_memory(learn_work *work)
 {
-    float **const all[] = {&work->rows,        &work->squares, &work->doubts,  &work->directions,
-                           &work->projections, &work->columns, &work->products};
+    float **const all[] = {&work->squares, &work->doubts, &work->directions, &work->projections};
+    learn_free_sample(work);
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         sqlite3_free(*all[i]);
         *all[i] = NULL;
@@ -162,20 +174,21 @@ static void learn_wait(learn_work *work, const vs_view *view)
     work->at = 0;
 }
 
-/* A coded row, from the `number`th of the sample's places on; NULL when there is none. */
+/* A coded row, from the `number`th of the sample's places on; NULL when there is none near. */
 static const vs_block *learn_find_row(const learn_work *work, const vs_view *view, size_t number,
                                       size_t *out_slot)
 {
-    for (size_t i = 0; i < view->cell_count; i++) {
+    size_t looks = 0;
+    for (size_t i = 0; i < view->cell_count && looks < LEARN_LOOKS; i++, looks++) {
         size_t cell = (number * view->cell_count / work->sample + i) % view->cell_count;
         const vs_block *block = view->cells[cell].block;
         if (!vs_view_has_code(view, cell, work->code_id)) {
             continue;
         }
-        for (size_t j = 0; j < block->slots; j++) {
+        for (size_t j = 0; j < block->slots; j++, looks++) {
             size_t slot = (number * 37 + j) % block->slots;
-            if ((block->has[slot / 64] >> (slot % 64) & 1) && !isnan(block->r[slot]) &&
-                block->cos8[slot] > 0.0f) {
+            if ((block->has[slot / 64] >> (slot % 64) & 1) &&
+                vs_code_in_range((double)block->r[slot]) && block->cos8[slot] > 0.0f) {
                 *out_slot = slot;
                 return block;
             }
@@ -209,13 +222,17 @@ static void learn_collect(learn_work *work, const vs_view *view)
         return;
     }
     work->length = sqrt(work->length);
+    if (!(work->length > 0.0)) {
+        learn_finish(work);
+        return;
+    }
     uint64_t state = 1; /* any directions will do to begin with */
     for (size_t i = 0; i < work->m * n; i++) {
         state = state * 6364136223846793005u + 1442695040888963407u;
         work->directions[i] = state >> 63 ? 1.0f : -1.0f;
     }
     work->at = 0;
-    work->phase = work->length > 0.0 ? LEARN_ORTHOGONAL : LEARN_DONE;
+    work->phase = LEARN_ORTHOGONAL;
 }
 
 /* ---- directions ------------------------------------------------------------------------------ */
@@ -325,6 +342,7 @@ static void learn_measure(learn_work *work)
     for (size_t j = 0; j < m; j++) { /* a query has 15 bits for all of them together */
         work->scales[j] = fmax(work->scales[j], fmax(largest, 1e-30) / 1024.0);
     }
+    learn_free_sample(work);
     work->at = 0;
     work->phase = LEARN_JUDGE;
 }
@@ -434,16 +452,22 @@ static int learn_step(vs_learner *learner, learn_work *work, const vs_lesson *le
     }
 }
 
-void vs_learner_take(vs_learner *learner, const vs_lesson *lesson)
+int vs_learner_step(vs_learner *learner, const vs_lesson *lesson)
 {
-    int64_t deadline = vs_metrics_now_ns() + LEARN_NS;
     if (learner == NULL ||
         atomic_flag_test_and_set_explicit(&learner->lock, memory_order_acquire)) {
-        return;
+        return 0;
     }
-    while (learn_step(learner, learner->work, lesson) && vs_metrics_now_ns() < deadline) {
-    }
+    int has_more = learn_step(learner, learner->work, lesson);
     atomic_store_explicit(&learner->is_open, learner->work->phase != LEARN_DONE,
                           memory_order_relaxed);
     vs_lock_leave(&learner->lock);
+    return has_more;
+}
+
+void vs_learner_take(vs_learner *learner, const vs_lesson *lesson)
+{
+    int64_t deadline = vs_metrics_now_ns() + LEARN_NS;
+    while (vs_learner_step(learner, lesson) && vs_metrics_now_ns() < deadline) {
+    }
 }

@@ -15,7 +15,7 @@ struct vs_learner {
     uint64_t code_id;
     size_t code_dim;
     atomic_int is_open;        /* something may be learned yet */
-    vs_lock lock;              /* of work; searches that find it taken leave it alone */
+    vs_lock lock;              /* of one step; searches that find it taken leave it alone */
     _Atomic(vs_basis *) basis; /* one reference; NULL until chosen */
     struct learn_work *work;   /* owned; under the lock; NULL: nothing to do (any more) */
 };
@@ -38,8 +38,11 @@ typedef struct vs_lesson {
     double passed_b;        /* share of the rows that passed plane B */
 } vs_lesson;
 
+/* One step of learning: about a millisecond. Returns 1 while the search has more to give. */
+int vs_learner_step(vs_learner *learner, const vs_lesson *lesson);
+
 /*
- * Goes on learning for some milliseconds. A table of less than some thousand coded rows, or of few
+ * Goes on learning for some milliseconds: step by step. A table of less than some thousand coded rows, or of few
  * dimensions, teaches nothing. Without memory nothing is learned: never an error.
  */
 void vs_learner_take(vs_learner *learner, const vs_lesson *lesson);
