@@ -10,9 +10,10 @@
 #include "../../ext/distance.h"
 #include "../../ext/front.h"
 #include "../awkward.h"
+#include "../coded_block.h"
 
 #define DIM_MAX 400
-#define CODE_MAX 448
+#define CODE_MAX CODED_DIM_MAX
 #define ROWS 24
 #define SLOTS 32
 
@@ -27,10 +28,7 @@ typedef enum basis_kind {
 /* The rows of one data set as a cell. */
 static struct {
     float rows[ROWS][DIM_MAX];
-    uint8_t b[SLOTS * CODE_MAX / 2], c[SLOTS * CODE_MAX / 2];
-    int64_t rowids[SLOTS];
-    float r[SLOTS], cos4[SLOTS], sin4[SLOTS], inv4[SLOTS], cos8[SLOTS], sin8[SLOTS], inv8[SLOTS];
-    vs_block block;
+    vs_block *block;
 } cell;
 
 static float scratch[CODE_MAX];
@@ -45,42 +43,22 @@ static int init_kernels(void **state)
 
 static void make_cell(data_kind kind, const vs_code *code)
 {
-    size_t bytes = code->code_dim / 2;
-    vs_block *block = &cell.block;
-    memset(block, 0, sizeof *block);
-    *block = (vs_block){.slots = SLOTS,
-                        .is_coded = 1,
-                        .rowids = cell.rowids,
-                        .code_dim = code->code_dim,
-                        .r = cell.r,
-                        .cos4 = cell.cos4,
-                        .sin4 = cell.sin4,
-                        .inv4 = cell.inv4,
-                        .cos8 = cell.cos8,
-                        .sin8 = cell.sin8,
-                        .inv8 = cell.inv8,
-                        .plane_b = cell.b,
-                        .plane_c = cell.c,
-                        .b_stride = bytes};
-    for (size_t row = 0; row < ROWS; row++) {
-        uint8_t coarse[VS_CODE_HEADER_BYTES + CODE_MAX / 2], fine[CODE_MAX / 2];
-        vs_code_record record;
+    coded_block_free(cell.block);
+    cell.block = coded_block_new(SLOTS, code->code_dim);
+    for (uint32_t row = 0; row < ROWS; row++) {
         for (size_t i = 0; i < code->dim; i++) {
             cell.rows[row][i] =
                 (float)(cell_factor * (double)data_element(kind, row, i, code->dim));
         }
-        vs_code_row(code, (int64_t)row, cell.rows[row], scratch, coarse, fine);
-        assert_int_equal(
-            vs_format_read_code("t", 0, (int64_t)row, coarse, fine, code->code_dim, &record, NULL),
-            SQLITE_OK);
-        block->has[0] |= (uint64_t)(record.flags & VS_CODE_HAS_VECTOR ? 1 : 0) << row;
-        block->r[row] = record.flags & VS_CODE_NO_BOUND ? NAN : record.r;
-        block->cos8[row] = record.terms.cos8;
-        block->sin8[row] = record.terms.sin8;
-        block->inv8[row] = record.terms.inv8;
-        memcpy(cell.b + row * bytes, record.plane_b, bytes);
-        memcpy(cell.c + row * bytes, record.plane_c, bytes);
+        assert_int_equal(coded_block_set(cell.block, row, code, cell.rows[row]), SQLITE_OK);
     }
+}
+
+static int free_cell(void **state)
+{
+    (void)state;
+    coded_block_free(cell.block);
+    return 0;
 }
 
 /* Gram-Schmidt on m directions [m][n]; what becomes zero is replaced by an axis. */
@@ -114,7 +92,8 @@ static void fill_directions(basis_kind kind, size_t m, size_t n, float *out)
         if (kind == BASIS_AXES) {
             out[j * n + j] = 1.0f;
         } else if (kind == BASIS_ROWS && j < ROWS) {
-            vsk_code_decode(cell.b + j * n / 2, cell.c + j * n / 2, n, out + j * n);
+            vsk_code_decode(cell.block->plane_b + j * n / 2, cell.block->plane_c + j * n / 2, n,
+                            out + j * n);
         } else {
             for (size_t i = 0; i < n; i++) {
                 out[j * n + i] = (float)random_normal();
@@ -166,7 +145,7 @@ static void check_row(const vs_basis *basis, const vs_front *front, vs_front_que
 
 static void check_front(data_kind kind, vs_metric metric, const vs_code *code, vs_basis *basis)
 {
-    vs_front *front = vs_front_new(basis, &cell.block);
+    vs_front *front = vs_front_new(basis, cell.block);
     assert_non_null(front);
     for (size_t q = 0; q < ROWS; q++) {
         int8_t planes[2 * CODE_MAX];
@@ -195,7 +174,8 @@ static void check_data(data_kind kind, vs_metric metric, size_t dim)
     assert_non_null(code);
     make_cell(kind, code);
     for (int basis_kind_at = 0; basis_kind_at < BASIS_KINDS; basis_kind_at++) {
-        double size = cell.r[0] > 1e-9f && isfinite(cell.r[0]) ? (double)cell.r[0] : 1.0;
+        double size =
+            cell.block->r[0] > 1e-9f && isfinite(cell.block->r[0]) ? (double)cell.block->r[0] : 1.0;
         size_t m = code->code_dim >= 128 && basis_kind_at % 2 ? 64 : 32;
         for (double scale = 0.01; scale < 100.0; scale *= 30.0) {
             vs_basis *basis =
@@ -245,18 +225,18 @@ static void check_behind(const vs_code *code, double factor)
     float directions[N * N], code_values[N], query_vector[N];
     vs_basis *basis = NULL;
     fill_directions(BASIS_AXES, N, N, directions);
-    vsk_code_decode(cell.b, cell.c, N, code_values);
+    vsk_code_decode(cell.block->plane_b, cell.block->plane_c, N, code_values);
     memcpy(scratch, cell.rows[0], sizeof code_values);
     vsk_rotate(scratch, N);
     for (size_t i = 0; i < N; i++) {
-        double coded = (double)cell.r[0] * (double)cell.cos8[0] * (double)cell.inv8[0] *
-                       (double)code_values[i];
+        double coded = (double)cell.block->r[0] * (double)cell.block->cos8[0] *
+                       (double)cell.block->inv8[0] * (double)code_values[i];
         scales[i] = fabs(coded) / 100.0;
         behind[i] = coded + factor * ((double)scratch[i] - coded);
     }
     rotate_back(behind, N, query_vector);
     assert_int_equal(vs_basis_new(directions, N, N, 1, scales, 1.0, &basis), SQLITE_OK);
-    vs_front *front = vs_front_new(basis, &cell.block);
+    vs_front *front = vs_front_new(basis, cell.block);
     assert_non_null(front);
     int8_t planes[2 * N];
     vs_probe probe;
@@ -391,5 +371,5 @@ int main(void)
         cmocka_unit_test(rows_beyond_it_are_dropped),
         cmocka_unit_test(what_is_no_basis_is_refused),
     };
-    return cmocka_run_group_tests(tests, init_kernels, NULL);
+    return cmocka_run_group_tests(tests, init_kernels, free_cell);
 }
