@@ -64,8 +64,7 @@ void vs_view_find_learner(const vs_store *store, vs_view *view)
 }
 
 /* A cell's front plane from the cache, or made and put there; NULL without memory or room. */
-static vs_front *front_get(const vs_store *store, const vs_view *view, size_t i,
-                                vs_basis *basis)
+static vs_front *front_get(const vs_store *store, const vs_view *view, size_t i, vs_basis *basis)
 {
     const vs_view_cell *cell = &view->cells[i];
     vs_cache_key key;

@@ -167,11 +167,15 @@ static void check_front(data_kind kind, vs_metric metric, const vs_code *code, v
     vs_cached_unref(front);
 }
 
-static void check_data(data_kind kind, vs_metric metric, size_t dim)
+/* anchor: the size of its elements */
+static void check_data(data_kind kind, vs_metric metric, size_t dim, double anchor)
 {
     vs_vector_spec spec = {VSK_F32, VSK_F32, dim, metric, 0};
     vs_code *code = vs_code_new(&spec, 0, 1, NULL);
     assert_non_null(code);
+    for (size_t i = 0; i < dim; i++) {
+        code->anchor[i] = (float)(anchor * sin((double)(3 * i)));
+    }
     make_cell(kind, code);
     for (int basis_kind_at = 0; basis_kind_at < BASIS_KINDS; basis_kind_at++) {
         double size =
@@ -195,7 +199,11 @@ static void rows_within_the_limit_are_kept(void **state)
     for (size_t i = 0; i < VS_TEST_COUNT(dims); i++) {
         for (size_t m = 0; m < VS_TEST_COUNT(metrics); m++) {
             for (int kind = 0; kind < DATA_KINDS; kind++) {
-                check_data((data_kind)kind, metrics[m], dims[i]);
+                check_data((data_kind)kind, metrics[m], dims[i], 0.0);
+                if (dims[i] == 100) {
+                    check_data((data_kind)kind, metrics[m], dims[i], 2.0);
+                    check_data((data_kind)kind, metrics[m], dims[i], 1e8);
+                }
             }
         }
     }
@@ -322,6 +330,97 @@ static void small_vectors_meet_a_usual_basis(void **state)
     sqlite3_free(code);
 }
 
+static size_t count_kept(const vs_front *front, vs_front_query *query, const vs_probe *probe,
+                         double limit)
+{
+    int32_t dots[SLOTS];
+    uint16_t passed[SLOTS];
+    vsk_get()->front_dot(query->w, front->projections, SLOTS, front->basis->m, dots);
+    vs_front_query_set_limit(query, probe, limit);
+    return vsk_get()->front_pass(&query->test, dots, front->t, front->rest, front->g, SLOTS,
+                                 passed);
+}
+
+/* Limits that no distance is above drop nothing, nor does one that is no number; below all
+ * distances everything may go. */
+static void limits_at_the_ends_of_the_numbers(void **state)
+{
+    static const vs_metric metrics[] = {VS_L2, VS_L2SQ, VS_COSINE, VS_DOT};
+    static const double wide[] = {INFINITY, NAN, 1e300, 1e30, 1e19};
+    (void)state;
+    for (size_t m = 0; m < VS_TEST_COUNT(metrics); m++) {
+        vs_vector_spec spec = {VSK_F32, VSK_F32, 64, metrics[m], 0};
+        vs_code *code = vs_code_new(&spec, 0, 1, NULL);
+        int8_t planes[2 * 64];
+        vs_probe probe;
+        vs_front_query query;
+        assert_non_null(code);
+        make_cell(DATA_NORMAL, code);
+        vs_basis *basis = make_basis(BASIS_RANDOM, 32, 64, 1.0);
+        vs_front *front = vs_front_new(basis, cell.block);
+        assert_non_null(front);
+        vs_probe_init(&probe, code, metrics[m], VSK_F32, cell.rows[0], scratch, planes);
+        vs_front_query_init(&query, basis, &probe, scratch);
+        for (size_t i = 0; i < VS_TEST_COUNT(wide); i++) {
+            assert_int_equal(count_kept(front, &query, &probe, wide[i]), SLOTS);
+        }
+        assert_true(count_kept(front, &query, &probe, metrics[m] == VS_DOT ? -1e30 : -1.0) < SLOTS);
+        (void)count_kept(front, &query, &probe, -INFINITY);
+        vs_cached_unref(front);
+        vs_cached_unref(basis);
+        sqlite3_free(code);
+    }
+}
+
+/* The element's sign in Walsh function j: these are orthogonal. */
+static int walsh(size_t i, size_t j)
+{
+    return __builtin_popcountll(i & j) % 2 == 0 ? 1 : -1;
+}
+
+/* Every product as large as it can be. */
+static void the_widest_codes_do_not_overflow(void **state)
+{
+    enum { N = VSK_DIM_MAX, M = 32, WIDE_SLOTS = 16 };
+    double scales[M];
+    vs_basis *basis = NULL;
+    float *directions = malloc((size_t)M * N * sizeof *directions);
+    vs_block *block = coded_block_new(WIDE_SLOTS, N);
+    (void)state;
+    for (size_t j = 0; j < M; j++) {
+        scales[j] = 0.01;
+        for (size_t i = 0; i < N; i++) {
+            directions[j * N + i] = (float)walsh(i, j);
+        }
+    }
+    assert_int_equal(vs_basis_new(directions, M, N, 1, scales, 1.0, &basis), SQLITE_OK);
+    for (size_t slot = 0; slot < WIDE_SLOTS; slot++) { /* a row along each of some directions */
+        uint8_t *b = (uint8_t *)(uintptr_t)block->plane_b + slot * N / 2;
+        uint8_t *c = (uint8_t *)(uintptr_t)block->plane_c + slot * N / 2;
+        for (size_t i = 0; i < N; i++) {
+            int nibble = walsh(i, 2 * slot) > 0 ? (i < N / 2 ? 0x0f : 0xf0) : 0;
+            b[i % (N / 2)] |= (uint8_t)nibble;
+            c[i % (N / 2)] |= (uint8_t)nibble;
+        }
+        block->has[0] |= (uint64_t)1 << slot;
+        block->r[slot] = block->cos8[slot] = 1.0f;
+        block->inv8[slot] = (float)(1.0 / (127.5 * sqrt(N)));
+    }
+    vs_front *front = vs_front_new(basis, block);
+    assert_non_null(front);
+    for (size_t slot = 0; slot < WIDE_SLOTS; slot++) {
+        for (size_t j = 0; j < M; j++) {
+            assert_int_equal(front->projections[vsk_front_at(slot, j, M)], j == 2 * slot ? 100 : 0);
+        }
+        assert_true(fabs((double)front->t[slot] - 1.0) < 1e-5);
+        assert_true(front->rest[slot] < 0.01f && front->g[slot] < 0.01f);
+    }
+    vs_cached_unref(front);
+    vs_cached_unref(basis);
+    coded_block_free(block);
+    free(directions);
+}
+
 static void scales_and_lengths_out_of_range_are_refused(void **state)
 {
     static const double bad[] = {0.0, -1.0, 0x1p-51, 0x1p61, INFINITY, NAN};
@@ -367,6 +466,8 @@ int main(void)
         cmocka_unit_test(the_error_of_the_code_counts_in_full),
         cmocka_unit_test(small_lengths_lose_no_row),
         cmocka_unit_test(small_vectors_meet_a_usual_basis),
+        cmocka_unit_test(limits_at_the_ends_of_the_numbers),
+        cmocka_unit_test(the_widest_codes_do_not_overflow),
         cmocka_unit_test(scales_and_lengths_out_of_range_are_refused),
         cmocka_unit_test(rows_beyond_it_are_dropped),
         cmocka_unit_test(what_is_no_basis_is_refused),
