@@ -118,7 +118,7 @@ vs_learner *vs_learner_new(uint64_t code_id, size_t code_dim)
     work->sample = LEARN_SAMPLE_FLOATS / code_dim;
     work->sample = work->sample < LEARN_SAMPLE_MAX ? work->sample : LEARN_SAMPLE_MAX;
     work->train = work->sample / 3 * 2;
-    if (work->m == 0 || work->sample < LEARN_SAMPLE_MIN) {
+    if (work->m == 0 || work->sample < LEARN_SAMPLE_MIN || vsk_level_in_use() == VSK_SCALAR) {
         work->phase = LEARN_DONE;
     }
     learner->work = work;

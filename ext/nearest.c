@@ -199,22 +199,24 @@ static int nearest_find_codes(vs_nearest *nearest, nearest_run *run, vs_err *err
     return rc;
 }
 
-/* The planes that there are now: others may be added during the search. */
-static int nearest_find_fronts(nearest_run *run)
+/* The planes that there are now: others may be added during the search. Without memory none. */
+static void nearest_find_fronts(nearest_run *run)
 {
     size_t cells = run->view->cell_count;
     run->fronts = nearest_alloc(cells, sizeof *run->fronts);
     run->front_dots =
         nearest_alloc_plain(run->query_count * cells * run->view->slots, sizeof *run->front_dots);
     if (run->fronts == NULL || run->front_dots == NULL) {
-        return SQLITE_NOMEM;
+        sqlite3_free((void *)run->fronts);
+        run->fronts = NULL;
+        run->basis = NULL;
+        return;
     }
     for (size_t i = 0; i < cells; i++) {
         const vs_front *front =
             atomic_load_explicit(&run->view->cells[i].front, memory_order_acquire);
         run->fronts[i] = front != NULL && front->basis == run->basis ? front : NULL;
     }
-    return SQLITE_OK;
 }
 
 /* The basis of the view's front planes, or what its learner wants to see of the search. */
@@ -234,9 +236,8 @@ static void nearest_find_basis(nearest_run *run)
         run->basis = NULL; /* of a file that repeats ids */
     }
     if (run->basis != NULL) {
-        return nearest_find_fronts(run);
-    }
-    if (run->rows == NULL && vs_learner_is_open(learner)) {
+        nearest_find_fronts(run);
+    } else if (run->rows == NULL && vs_learner_is_open(learner)) {
         run->direction = sqlite3_malloc64(run->codes[i]->code_dim * sizeof *run->direction);
     }
 }
@@ -531,6 +532,7 @@ static int nearest_get_group(vs_nearest *nearest, const vs_cell *cell, int64_t l
             return SQLITE_NOMEM;
         }
         group->bytes = bytes;
+        vs_store_note_pages(store);
         int rc = vs_store_read_group(store, nearest->vector, loc, group->data, err);
         if (rc != SQLITE_OK) {
             vs_cached_unref(group);
@@ -826,6 +828,7 @@ int vs_nearest_batch(vs_nearest *nearest, const void *queries, size_t count,
         }
     }
     vs_store_end_reading(nearest->store);
+    vs_store_return_pages(nearest->store);
     if (rc == SQLITE_OK) {
         vs_view_make_fronts(nearest->store, view);
     }

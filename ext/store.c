@@ -17,6 +17,8 @@
 #include "codes.h"
 #include "content.h"
 
+#define STORE_PAGE_BYTES_FEW 524288 /* a page cache that has nothing to lose */
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 /* FNV-1a, 64 bits. */
@@ -102,6 +104,24 @@ int vs_store_open(vs_store *store, vs_conn *conn, const char *schema, const char
         vs_store_close(store);
     }
     return rc;
+}
+
+void vs_store_note_pages(vs_store *store)
+{
+    int most = 0;
+    if (!store->has_page_bytes) {
+        store->has_page_bytes = 1;
+        (void)sqlite3_db_status(store->db, SQLITE_DBSTATUS_CACHE_USED, &store->page_bytes, &most,
+                                0);
+    }
+}
+
+void vs_store_return_pages(vs_store *store)
+{
+    if (store->has_page_bytes && store->page_bytes < STORE_PAGE_BYTES_FEW) {
+        (void)sqlite3_db_release_memory(store->db);
+    }
+    store->has_page_bytes = 0;
 }
 
 void vs_store_end_reading(vs_store *store)

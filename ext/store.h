@@ -67,6 +67,7 @@ typedef struct vs_store {
     /* Owned: prepared on first use, PERSISTENT | NO_VTAB. */
     sqlite3_stmt *statements[VS_SQL_COUNT];
     sqlite3_stmt *vector_statements[VS_VECTORS_MAX][VS_SQL_VECTOR_COUNT];
+    int has_page_bytes, page_bytes; /* the connection's page cache before this search read */
     sqlite3_blob *code_blobs[VS_VECTORS_MAX]; /* owned: open during one search: vs_store_end_reading
                                                */
     /*
@@ -137,6 +138,13 @@ int vs_store_cell(vs_store *store, int64_t id, vs_cell *out,
                   vs_err *err); /* CORRUPT when there is none */
 /* Closes what reading left open, which would hold a read transaction: at the end of each search. */
 void vs_store_end_reading(vs_store *store);
+/*
+ * What is read for the cache that connections share need not stay in the connection's page cache,
+ * too: note_pages before reading, return_pages at the end of the search. A page cache that held more
+ * than a little before is left alone.
+ */
+void vs_store_note_pages(vs_store *store);
+void vs_store_return_pages(vs_store *store);
 /* loc of a rowid: 0 when there is no such row. CORRUPT when it is no valid place. */
 int vs_store_loc(vs_store *store, int64_t rowid, int64_t *out_loc, vs_err *err);
 /* rowid of a key value (TEXT PRIMARY KEY); *out_found 0 when there is none. */

@@ -17,8 +17,8 @@
 #include <stdlib.h>
 
 #define VIEW_ALIGN 64
-#define VIEW_LOAD_NS 2000000   /* of one search that has found little in memory */
-#define VIEW_JOB_CELLS 64      /* a longer load is shown in vec_jobs */
+#define VIEW_LOAD_NS 2000000  /* of one search that has found little in memory */
+#define VIEW_JOB_CELLS 64     /* a longer load is shown in vec_jobs */
 
 static size_t view_align(size_t n)
 {
@@ -26,7 +26,7 @@ static size_t view_align(size_t n)
 }
 
 void vs_view_key(const vs_store *store, int vector, vs_cache_kind kind, int64_t id,
-                     const uint8_t *stamp, vs_cache_key *out)
+                 const uint8_t *stamp, vs_cache_key *out)
 {
     memset(out, 0, sizeof *out);
     out->file = store->file_identity;
@@ -466,6 +466,7 @@ static int view_load(vs_store *store, vs_view *view, int *out_is_complete, vs_er
             *out_is_complete = 0;
             break;
         }
+        vs_store_note_pages(store);
         rc =
             view_share_block(store, view->vector, &view->cells[i].cell, &view->cells[i].block, err);
         if (view_is_private(store, view->vector, &view->cells[i].cell)) {

@@ -115,8 +115,10 @@ static void front_check_metric(const char *metric)
             front_change(db, &random);
         }
     }
+    /* without SIMD there is none */
     vs_test_gives(db,
-                  "SELECT sum(rows_passed_p) > 0, sum(rows_passed_p) < 0.2 * sum(rows_scanned) "
+                  "SELECT sum(rows_passed_p) > 0 OR vec_config('cpu') = 'scalar', sum(rows_passed_p) < 0.2 "
+                  "* sum(rows_scanned) "
                   "FROM vec_stats",
                   "1|1");
     vs_test_close(db);
