@@ -456,7 +456,7 @@ static void *use_at_random(void *seed)
         }
         atomic_fetch_add(&wrong_count, object == NULL || object->number != number);
         vs_cached_unref(object);
-        if (dice >> 40 % 1000 == 0) {
+        if ((dice >> 40) % 1000 == 0) {
             vs_cache_clear();
         }
     }
