@@ -166,7 +166,7 @@ static int index_same(sqlite3_stmt *found, sqlite3_stmt *truth, const char *what
     }
 }
 
-static int index_compare_sql(sqlite3 *db, const char *found_sql, const char *truth_sql, char **why)
+int race_compare_sql(sqlite3 *db, const char *found_sql, const char *truth_sql, char **why)
 {
     sqlite3_stmt *found = NULL, *truth = NULL;
     *why = NULL;
@@ -206,7 +206,7 @@ int race_compare(sqlite3 *db, uint64_t *random, char **why)
         "SELECT rowid, vec_distance_l2(v, test_vector(%u)) AS d FROM t WHERE v IS NOT NULL%s "
         "ORDER BY d, rowid LIMIT %u",
         seed, filter, k);
-    int rc = index_compare_sql(db, found, truth, why);
+    int rc = race_compare_sql(db, found, truth, why);
     sqlite3_free(found);
     sqlite3_free(truth);
     return rc;
@@ -225,7 +225,7 @@ int race_compare_batch(sqlite3 *db, uint64_t *random, int count, char **why)
         "id, vec_distance_l2(t.v, q.v) AS d FROM t CROSS JOIN q WHERE t.v IS NOT NULL)) WHERE "
         "place <= 7 ORDER BY i, place",
         seed, seed, count);
-    int rc = index_compare_sql(db, found, truth, why);
+    int rc = race_compare_sql(db, found, truth, why);
     sqlite3_free(found);
     sqlite3_free(truth);
     return rc;

@@ -40,10 +40,15 @@ uint32_t race_pick(uint64_t *random, uint32_t n);
 char *race_change(uint64_t *random, const char *table, const char *key);
 
 /*
+ * Compares two statements' rows as numbers, bit by bit. Returns SQLite's result code; *why is NULL
+ * when they are equal, else a sentence (sqlite3_free).
+ */
+int race_compare_sql(sqlite3 *db, const char *found_sql, const char *truth_sql, char **why);
+
+/*
  * Searches table t in one of its forms, with or without a filter, and compares rows and distances
  * with brute force over the table's own vectors. Both read what the connection sees: within a
- * transaction, one snapshot. Returns SQLite's result code; *why is NULL when the answers are equal,
- * else a sentence (sqlite3_free).
+ * transaction, one snapshot. Result and *why are those of race_compare_sql.
  */
 int race_compare(sqlite3 *db, uint64_t *random, char **why);
 

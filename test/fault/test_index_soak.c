@@ -3,8 +3,9 @@
  *
  * One thread writes and three read, each with a connection of its own, in WAL: every search is
  * compared with brute force in the same read transaction, while settings of the process change.
- * Twenty connections search one table with worker threads on. A process that has a pool forks, and
- * the child makes its own.
+ * Twenty connections search one table with worker threads on. Four search a table of which a front
+ * plane is learned, and by it, while one writes. A process that has a pool forks, and the child
+ * makes its own.
  *
  *   VS_SOAK_SECONDS  time of the first part (default 4)
  *
@@ -29,7 +30,13 @@
 #define SEARCHERS 20
 #define SEARCHES 6       /* of each searcher */
 #define BATCH_QUERIES 64 /* enough for a scan on several threads */
-#define CHILD_SECONDS 60 /* a child that takes longer waits for a thread that it has not */
+#define FRONT_DIM 128
+#define FRONT_DIRECTIONS 8 /* that the vectors lie close to */
+#define FRONT_READERS 4
+#define FRONT_ROUNDS 2
+#define FRONT_SEARCHES 20 /* of each reader and round, and more until one used a front plane */
+#define FRONT_SEARCHES_MAX 1000 /* by then one has */
+#define CHILD_SECONDS 60        /* a child that takes longer waits for a thread that it has not */
 
 typedef struct worker {
     pthread_t thread;
@@ -40,6 +47,7 @@ typedef struct worker {
 } worker;
 
 static atomic_int is_over;
+static atomic_int front_readers; /* that have not ended */
 
 /* ---- parts of workers ------------------------------------------------------------------------ */
 
@@ -142,6 +150,115 @@ static void *search(void *data)
     return NULL;
 }
 
+/* ---- front planes ---------------------------------------------------------------------------- */
+
+/* test_near(n): FRONT_DIM elements near a few directions. */
+static void front_vector(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    uint64_t random = (uint64_t)sqlite3_value_int64(argv[0]) * 0x9e3779b97f4a7c15u | 1;
+    uint64_t direction = 1; /* the same ones each time */
+    float out[FRONT_DIM];
+    (void)argc;
+    for (int i = 0; i < FRONT_DIM; i++) {
+        out[i] = (float)race_pick(&random, 1000) * 1e-5f;
+    }
+    for (int j = 0; j < FRONT_DIRECTIONS; j++) {
+        float factor = (float)race_pick(&random, 2000) - 1000.0f;
+        for (int i = 0; i < FRONT_DIM; i++) {
+            out[i] += factor * ((float)race_pick(&direction, 2000) * 1e-6f - 1e-3f);
+        }
+    }
+    sqlite3_result_blob(ctx, out, sizeof out, SQLITE_TRANSIENT);
+}
+
+static sqlite3 *front_open(worker *self)
+{
+    sqlite3 *db = open_file(self);
+    if (db != NULL) {
+        note(self, db, "test_near",
+             sqlite3_create_function(db, "test_near", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
+                                     front_vector, NULL, NULL));
+    }
+    return db;
+}
+
+static void *front_write(void *data)
+{
+    static const char *const changes[] = {
+        "UPDATE t SET v = test_near(rowid + %u) WHERE rowid BETWEEN %u AND %u",
+        "INSERT OR REPLACE INTO t(rowid, v, n) SELECT rowid + 3, test_near(rowid + %u), n FROM t "
+        "WHERE rowid BETWEEN %u AND %u",
+        "DELETE FROM t WHERE rowid %% 3 = %u %% 3 AND rowid BETWEEN %u AND %u"};
+    worker *self = data;
+    sqlite3 *db = front_open(self);
+    while (self->failed == NULL && !atomic_load(&is_over)) {
+        uint32_t first = race_pick(&self->random, 20000);
+        char *change = sqlite3_mprintf(changes[race_pick(&self->random, VS_TEST_COUNT(changes))],
+                                       race_pick(&self->random, 1 << 20), first, first + 20);
+        note(self, db, "BEGIN", race_run(db, "BEGIN IMMEDIATE"));
+        note(self, db, change, race_run(db, change));
+        note(self, db, "the end",
+             race_run(db, race_pick(&self->random, 4) > 0 ? "COMMIT" : "ROLLBACK"));
+        sqlite3_free(change);
+        self->done++;
+    }
+    sqlite3_close(db);
+    return NULL;
+}
+
+static void front_compare(worker *self, sqlite3 *db)
+{
+    static const char *const filters[] = {"", "", " AND n < 6", " AND n = 1"};
+    const char *filter = filters[race_pick(&self->random, VS_TEST_COUNT(filters))];
+    unsigned seed = race_pick(&self->random, 1 << 20), k = 1 + race_pick(&self->random, 12);
+    char *why = NULL;
+    char *found = sqlite3_mprintf(
+        "SELECT rowid, distance FROM t WHERE v MATCH test_near(%u) AND k = %u%s", seed, k, filter);
+    char *truth = sqlite3_mprintf("SELECT rowid, vec_distance_l2(v, test_near(%u)) AS d FROM t "
+                                  "WHERE 1%s ORDER BY d, rowid LIMIT %u",
+                                  seed, filter, k);
+    note(self, db, "BEGIN", race_run(db, "BEGIN"));
+    note(self, db, found, race_compare_sql(db, found, truth, &why));
+    note(self, db, "COMMIT", race_run(db, "COMMIT"));
+    self->failed = self->failed == NULL ? why : self->failed;
+    sqlite3_free(found);
+    sqlite3_free(truth);
+    self->done++;
+}
+
+/* Searches until some have used a front plane. */
+static void front_round(worker *self, sqlite3 *db)
+{
+    const char *count = "SELECT sum(rows_passed_p) FROM vec_stats";
+    int64_t before = race_integer(db, count, 0);
+    for (int i = 0; self->failed == NULL; i++) {
+        front_compare(self, db);
+        if (i >= FRONT_SEARCHES && race_integer(db, count, 0) > before) {
+            return;
+        }
+        if (i == FRONT_SEARCHES_MAX && self->failed == NULL) {
+            self->failed = sqlite3_mprintf("no search has used a front plane");
+        }
+    }
+}
+
+static void *front_search(void *data)
+{
+    worker *self = data;
+    sqlite3 *db = front_open(self);
+    for (int round = 0; round < FRONT_ROUNDS && self->failed == NULL; round++) {
+        front_round(self, db);
+        /* what was learned goes, while others use it */
+        note(self, db, "the cache",
+             race_run(db, "SELECT vec_config('cache_mb', 1), vec_config('cache_mb', 512)"));
+    }
+    if (atomic_fetch_sub(&front_readers, 1) == 1) {
+        atomic_store(&is_over, 1);
+    }
+    sqlite3_close(db);
+    return NULL;
+}
+
 /* ---- the main thread ------------------------------------------------------------------------- */
 
 static void start(worker *self, int number, const char *path, void *(*body)(void *))
@@ -230,6 +347,35 @@ static void twenty_connections_search_with_worker_threads(void **state)
     race_remove(path);
 }
 
+static void searches_by_a_front_plane_are_right_while_one_writes(void **state)
+{
+    worker workers[1 + FRONT_READERS], maker = {0};
+    char path[300];
+    (void)state;
+    sqlite3_snprintf((int)sizeof path, path, "%s", fixture_path("front.db"));
+    race_remove(path);
+    maker.path = path;
+    sqlite3 *db = front_open(&maker);
+    assert_null(maker.failed);
+    vs_test_gives(db, "PRAGMA journal_mode = wal", "wal");
+    vs_test_gives(db, "SELECT vec_config('cache_mb', 512), vec_config('threads', 2)", "512|2");
+    vs_test_run(db, "CREATE VIRTUAL TABLE t USING vecshard(v float[128], n INTEGER);"
+                    "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < "
+                    "20000) INSERT INTO t(rowid, v, n) SELECT i, test_near(i), i % 10 FROM c");
+    atomic_store(&is_over, 0);
+    atomic_store(&front_readers, FRONT_READERS);
+    start(&workers[0], 0, path, front_write);
+    for (int i = 1; i <= FRONT_READERS; i++) {
+        start(&workers[i], i, path, front_search);
+    }
+    long done = finish(workers, 1 + FRONT_READERS);
+    print_message("%ld transactions written, %ld searches\n", workers[0].done,
+                  done - workers[0].done);
+    vs_test_gives(db, "PRAGMA integrity_check", "ok");
+    vs_test_close(db);
+    race_remove(path);
+}
+
 /* ---- fork ------------------------------------------------------------------------------------ */
 
 typedef struct meeting {
@@ -267,8 +413,8 @@ static int child_works(void)
     sqlite3 *db = race_open(":memory:");
     if (db == NULL ||
         race_run(db, "CREATE VIRTUAL TABLE t USING vecshard" INDEX_COLUMNS ";"
-                      "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < "
-                      "700) INSERT INTO t(rowid, v, part) SELECT i, test_vector(i), 0 FROM c") !=
+                     "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < "
+                     "700) INSERT INTO t(rowid, v, part) SELECT i, test_vector(i), 0 FROM c") !=
             SQLITE_OK) {
         return 2;
     }
@@ -328,6 +474,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(readers_see_their_snapshot_while_one_writes),
         cmocka_unit_test(twenty_connections_search_with_worker_threads),
+        cmocka_unit_test(searches_by_a_front_plane_are_right_while_one_writes),
         cmocka_unit_test(a_fork_gets_a_pool_of_its_own),
     };
     if (sqlite3_initialize() != SQLITE_OK) { /* by the first of several threads it is a race */
