@@ -83,9 +83,9 @@ static void pool_after_fork_child(void)
     pool_current = NULL;
     pool_is_busy = 0;
     pool_is_stopping = 0;
-    (void)pthread_mutex_init(&pool_mutex, NULL);
-    (void)pthread_cond_init(&pool_posted, NULL);
+    (void)pthread_cond_init(&pool_posted, NULL); /* those who wait for them are not here */
     (void)pthread_cond_init(&pool_returned, NULL);
+    (void)pthread_mutex_unlock(&pool_mutex); /* this thread locked it before the fork */
 }
 
 static void pool_watch_fork(void)
