@@ -814,6 +814,7 @@ int vs_nearest_batch(vs_nearest *nearest, const void *queries, size_t count,
         rc = SQLITE_NOMEM;
     }
     if (rc == SQLITE_OK && (rows == NULL || rows->rows > 0) && view->live > 0) {
+        vs_view_make_fronts(nearest->store, view); /* before: the view may be new after a change */
         size_t wanted = k < (size_t)view->live ? k : (size_t)view->live;
         size_t lane_bytes = 4 * (wanted + NEAREST_CANDIDATES_MIN) * sizeof(nearest_candidate);
         size_t group = NEAREST_BATCH_LANE_BYTES / lane_bytes;
@@ -829,9 +830,6 @@ int vs_nearest_batch(vs_nearest *nearest, const void *queries, size_t count,
     }
     vs_store_end_reading(nearest->store);
     vs_store_return_pages(nearest->store);
-    if (rc == SQLITE_OK) {
-        vs_view_make_fronts(nearest->store, view);
-    }
     vs_cached_unref(rows);
     vs_cached_unref(view);
     return rc;

@@ -5,6 +5,8 @@
 
 #include <stdio.h>
 
+#define INDEX_NEAR_DIRECTIONS 8 /* that vectors of test_near lie close to */
+
 /* ---- connections ----------------------------------------------------------------------------- */
 
 /* One vector of twelve clusters; a quarter of the numbers share their vector with others. */
@@ -38,6 +40,25 @@ static void index_vector_function(sqlite3_context *ctx, int argc, sqlite3_value 
     sqlite3_result_blob64(ctx, vectors, count * INDEX_DIM * sizeof *vectors, sqlite3_free);
 }
 
+/* test_near(n) */
+static void index_near_function(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    uint64_t random = (uint64_t)sqlite3_value_int64(argv[0]) * 0x9e3779b97f4a7c15u | 1;
+    uint64_t direction = 1; /* the same ones each time */
+    float out[INDEX_NEAR_DIM];
+    (void)argc;
+    for (int i = 0; i < INDEX_NEAR_DIM; i++) {
+        out[i] = (float)race_pick(&random, 1000) * 1e-5f;
+    }
+    for (int j = 0; j < INDEX_NEAR_DIRECTIONS; j++) {
+        float factor = (float)race_pick(&random, 2000) - 1000.0f;
+        for (int i = 0; i < INDEX_NEAR_DIM; i++) {
+            out[i] += factor * ((float)race_pick(&direction, 2000) * 1e-6f - 1e-3f);
+        }
+    }
+    sqlite3_result_blob(ctx, out, sizeof out, SQLITE_TRANSIENT);
+}
+
 static void index_fail_function(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     (void)argc;
@@ -57,6 +78,10 @@ sqlite3 *race_open(const char *path)
     if (rc == SQLITE_OK) {
         rc = sqlite3_create_function(db, "test_vector", -1, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
                                      NULL, index_vector_function, NULL, NULL);
+    }
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_create_function(db, "test_near", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
+                                     index_near_function, NULL, NULL);
     }
     if (rc == SQLITE_OK) {
         rc = sqlite3_create_function(db, "test_fail", 1, SQLITE_UTF8, NULL, index_fail_function,

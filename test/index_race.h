@@ -9,6 +9,7 @@
 #include "vs_test.h"
 
 #define INDEX_DIM 400
+#define INDEX_NEAR_DIM 128
 #define INDEX_ROWID_MAX 700
 
 /* Columns of the table, behind `CREATE VIRTUAL TABLE name USING vecshard`; and of its plain twin. */
@@ -16,9 +17,11 @@
 #define INDEX_PLAIN_COLUMNS "(id INTEGER PRIMARY KEY, v BLOB, part INTEGER, n INTEGER, lang TEXT)"
 
 /*
- * Opens a connection with the extension and two functions: test_vector(n), a float32 BLOB of
+ * Opens a connection with the extension and three functions: test_vector(n), a float32 BLOB of
  * INDEX_DIM elements that depends on n alone, with clusters and exact ties (with a second argument
- * as many of them, n, n + 1, ...); and test_fail(x), an error when x is true. NULL when that fails.
+ * as many of them, n, n + 1, ...); test_near(n), one of INDEX_NEAR_DIM elements near a few
+ * directions, so that a front plane pays; and test_fail(x), an error when x is true. NULL when that
+ * fails.
  */
 sqlite3 *race_open(const char *path);
 

@@ -30,8 +30,6 @@
 #define SEARCHERS 20
 #define SEARCHES 6       /* of each searcher */
 #define BATCH_QUERIES 64 /* enough for a scan on several threads */
-#define FRONT_DIM 128
-#define FRONT_DIRECTIONS 8 /* that the vectors lie close to */
 #define FRONT_READERS 4
 #define FRONT_ROUNDS 2
 #define FRONT_SEARCHES 20 /* of each reader and round, and more until one used a front plane */
@@ -152,36 +150,6 @@ static void *search(void *data)
 
 /* ---- front planes ---------------------------------------------------------------------------- */
 
-/* test_near(n): FRONT_DIM elements near a few directions. */
-static void front_vector(sqlite3_context *ctx, int argc, sqlite3_value **argv)
-{
-    uint64_t random = (uint64_t)sqlite3_value_int64(argv[0]) * 0x9e3779b97f4a7c15u | 1;
-    uint64_t direction = 1; /* the same ones each time */
-    float out[FRONT_DIM];
-    (void)argc;
-    for (int i = 0; i < FRONT_DIM; i++) {
-        out[i] = (float)race_pick(&random, 1000) * 1e-5f;
-    }
-    for (int j = 0; j < FRONT_DIRECTIONS; j++) {
-        float factor = (float)race_pick(&random, 2000) - 1000.0f;
-        for (int i = 0; i < FRONT_DIM; i++) {
-            out[i] += factor * ((float)race_pick(&direction, 2000) * 1e-6f - 1e-3f);
-        }
-    }
-    sqlite3_result_blob(ctx, out, sizeof out, SQLITE_TRANSIENT);
-}
-
-static sqlite3 *front_open(worker *self)
-{
-    sqlite3 *db = open_file(self);
-    if (db != NULL) {
-        note(self, db, "test_near",
-             sqlite3_create_function(db, "test_near", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
-                                     front_vector, NULL, NULL));
-    }
-    return db;
-}
-
 static void *front_write(void *data)
 {
     static const char *const changes[] = {
@@ -190,7 +158,7 @@ static void *front_write(void *data)
         "WHERE rowid BETWEEN %u AND %u",
         "DELETE FROM t WHERE rowid %% 3 = %u %% 3 AND rowid BETWEEN %u AND %u"};
     worker *self = data;
-    sqlite3 *db = front_open(self);
+    sqlite3 *db = open_file(self);
     while (self->failed == NULL && !atomic_load(&is_over)) {
         uint32_t first = race_pick(&self->random, 20000);
         char *change = sqlite3_mprintf(changes[race_pick(&self->random, VS_TEST_COUNT(changes))],
@@ -245,7 +213,7 @@ static void front_round(worker *self, sqlite3 *db)
 static void *front_search(void *data)
 {
     worker *self = data;
-    sqlite3 *db = front_open(self);
+    sqlite3 *db = open_file(self);
     for (int round = 0; round < FRONT_ROUNDS && self->failed == NULL; round++) {
         front_round(self, db);
         /* what was learned goes, while others use it */
@@ -349,14 +317,13 @@ static void twenty_connections_search_with_worker_threads(void **state)
 
 static void searches_by_a_front_plane_are_right_while_one_writes(void **state)
 {
-    worker workers[1 + FRONT_READERS], maker = {0};
+    worker workers[1 + FRONT_READERS];
     char path[300];
     (void)state;
     sqlite3_snprintf((int)sizeof path, path, "%s", fixture_path("front.db"));
     race_remove(path);
-    maker.path = path;
-    sqlite3 *db = front_open(&maker);
-    assert_null(maker.failed);
+    sqlite3 *db = race_open(path);
+    assert_non_null(db);
     vs_test_gives(db, "PRAGMA journal_mode = wal", "wal");
     vs_test_gives(db, "SELECT vec_config('cache_mb', 512), vec_config('threads', 2)", "512|2");
     vs_test_run(db, "CREATE VIRTUAL TABLE t USING vecshard(v float[128], n INTEGER);"

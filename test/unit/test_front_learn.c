@@ -191,7 +191,7 @@ static size_t count_passed(vs_basis *basis, size_t cell, const search *of)
     assert_non_null(front);
     vs_front_query_init(&query, basis, &of->probe, of->direction);
     vs_front_query_set_limit(&query, &of->probe, of->lesson.limit);
-    vsk_get()->front_dot(query.w, front->projections, SLOTS, basis->m, dots);
+    vsk_get()->front_dot(query.w, 0, 1, front->projections, SLOTS, basis->m, dots, 0);
     size_t count =
         vsk_get()->front_pass(&query.test, dots, front->t, front->rest, front->g, SLOTS, passed);
     for (size_t slot = 0; slot < SLOTS; slot++) {
