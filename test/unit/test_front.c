@@ -335,7 +335,7 @@ static size_t count_kept(const vs_front *front, vs_front_query *query, const vs_
 {
     int32_t dots[SLOTS];
     uint16_t passed[SLOTS];
-    vsk_get()->front_dot(query->w, front->projections, SLOTS, front->basis->m, dots);
+    vsk_get()->front_dot(query->w, 0, 1, front->projections, SLOTS, front->basis->m, dots, 0);
     vs_front_query_set_limit(query, probe, limit);
     return vsk_get()->front_pass(&query->test, dots, front->t, front->rest, front->g, SLOTS,
                                  passed);
