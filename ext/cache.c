@@ -252,14 +252,18 @@ static size_t cache_default_budget(void)
 
 size_t vs_cache_budget(void)
 {
-    size_t otherwise = cache_default_budget();
     vs_lock_enter(&cache_lock);
-    if (!cache_has_budget) {
-        cache_budget = otherwise;
-        cache_has_budget = 1;
-    }
+    int has_budget = cache_has_budget;
     size_t budget = cache_budget;
     vs_lock_leave(&cache_lock);
+    if (!has_budget) {
+        size_t otherwise = cache_default_budget(); /* a call of the system: not under the lock */
+        vs_lock_enter(&cache_lock);
+        cache_budget = cache_has_budget ? cache_budget : otherwise;
+        cache_has_budget = 1;
+        budget = cache_budget;
+        vs_lock_leave(&cache_lock);
+    }
     return budget;
 }
 

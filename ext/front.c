@@ -246,6 +246,7 @@ vs_front *vs_front_new(vs_basis *basis, const vs_block *block)
     front->projections = (int8_t *)at;
     front->basis = vs_cached_ref(basis);
     front->slots = slots;
+    memcpy(front->has, block->has, sizeof front->has);
     for (size_t first = 0; first < slots; first += VSK_FRONT_ROWS) {
         front_multiply(basis, block, first, products);
         for (size_t slot = first; slot < first + VSK_FRONT_ROWS; slot++) {

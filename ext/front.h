@@ -47,6 +47,7 @@ struct vs_front {
     vs_cached base;
     vs_basis *basis; /* one reference */
     size_t slots;
+    uint64_t has[VS_SLOTS_MAX / 64]; /* the block's */
     float *t, *rest, *g; /* |x~|^2; length outside of the basis; |x - x~| is at most g */
     int8_t *projections; /* layout of kernels/front.h */
 };

@@ -29,7 +29,7 @@
 #define LEARN_SLICE 64      /* rows, or elements, of one step */
 #define LEARN_LOOKS 16384   /* cells and slots looked at for one row of the sample */
 #define LEARN_CHUNK 16      /* floats that are worked on together */
-#define LEARN_JUDGES 4      /* searches that the choice is made by */
+#define LEARN_JUDGES 16     /* searches that the choice is made by */
 #define LEARN_GAIN 0.8      /* of the cost without: more does not pay */
 #define LEARN_BYTE_NS 0.04  /* of scanning */
 #define LEARN_ROW_NS 150.0  /* of a row that passed */

@@ -30,7 +30,7 @@
 #define NEAREST_POLL_ROWS 64           /* full vectors read between two looks for an interrupt */
 #define NEAREST_BATCH_LANE_BYTES                                                                   \
     (32 << 20) /* memory for the candidates of the queries of one scan */
-#define NEAREST_BATCH_DOT_BYTES (32 << 20) /* and for their products with front planes */
+#define NEAREST_BATCH_DOT_BYTES (32 << 20) /* and for run->products */
 #define NEAREST_BATCH_MAX 64               /* queries of one scan */
 
 struct vs_nearest {
@@ -145,7 +145,7 @@ static void nearest_free_run(nearest_run *run)
     sqlite3_free(run->planes);
     sqlite3_free(run->direction);
     sqlite3_free((void *)run->fronts);
-    sqlite3_free(run->front_dots);
+    sqlite3_free(run->products);
     sqlite3_free(run->sample_dots);
     sqlite3_free((void *)run->codes);
 }
@@ -204,18 +204,32 @@ static void nearest_find_fronts(nearest_run *run)
 {
     size_t cells = run->view->cell_count;
     run->fronts = nearest_alloc(cells, sizeof *run->fronts);
-    run->front_dots =
-        nearest_alloc_plain(run->query_count * cells * run->view->slots, sizeof *run->front_dots);
-    if (run->fronts == NULL || run->front_dots == NULL) {
-        sqlite3_free((void *)run->fronts);
-        run->fronts = NULL;
-        run->basis = NULL;
-        return;
-    }
-    for (size_t i = 0; i < cells; i++) {
+    for (size_t i = 0; run->fronts != NULL && i < cells; i++) {
         const vs_front *front =
             atomic_load_explicit(&run->view->cells[i].front, memory_order_acquire);
         run->fronts[i] = front != NULL && front->basis == run->basis ? front : NULL;
+    }
+}
+
+/* Are rows estimated from run->products before the scan? */
+static int nearest_wants_products(const nearest_run *run)
+{
+    return run->fronts != NULL ||
+           (run->code_count > 0 && run->rows != NULL && run->rows->bits != NULL &&
+            run->rows->rows * NEAREST_SPARSE < run->view->live);
+}
+
+/* Memory for run->products. Without it there are no front planes either, whose scan needs it. */
+static void nearest_prepare_products(nearest_run *run)
+{
+    if (nearest_wants_products(run)) {
+        run->products = nearest_alloc_plain(
+            run->query_count * run->view->cell_count * run->view->slots, sizeof *run->products);
+    }
+    if (run->products == NULL) {
+        sqlite3_free((void *)run->fronts);
+        run->fronts = NULL;
+        run->basis = NULL;
     }
 }
 
@@ -315,7 +329,7 @@ static int nearest_prepare_workers(nearest_run *run, size_t k)
 {
     int rc = SQLITE_OK;
     run->workers = nearest_alloc((size_t)run->worker_count, sizeof *run->workers);
-    if (run->fronts == NULL && run->query_count == 1 && run->code_count > 0) {
+    if (run->products == NULL && run->query_count == 1 && run->code_count > 0) {
         run->sample_dots = nearest_alloc_plain((run->view->cell_count / NEAREST_SAMPLE_SHARE + 1) *
                                                    run->view->slots,
                                                sizeof *run->sample_dots);
@@ -399,7 +413,7 @@ static int nearest_scan(vs_nearest *nearest, nearest_run *run, vs_err *err)
 {
     run->poll = nearest_poll;
     run->poll_arg = nearest;
-    if (run->fronts != NULL) {
+    if (run->products != NULL) {
         run->is_before_limit = 1;
         nearest_run_task(run);
         run->is_before_limit = 0;
@@ -689,6 +703,7 @@ static int nearest_attempt(vs_nearest *nearest, nearest_run *run, const void *qu
     int rc = is_coded ? nearest_find_codes(nearest, run, err) : SQLITE_OK;
     if (rc == SQLITE_OK && is_coded) {
         nearest_find_basis(run);
+        nearest_prepare_products(run);
     }
     run->worker_count =
         is_coded || !vs_declare_is_coded(nearest->spec) ? nearest_workers(nearest, run) : 1;
@@ -819,7 +834,7 @@ int vs_nearest_batch(vs_nearest *nearest, const void *queries, size_t count,
         size_t lane_bytes = 4 * (wanted + NEAREST_CANDIDATES_MIN) * sizeof(nearest_candidate);
         size_t group = NEAREST_BATCH_LANE_BYTES / lane_bytes;
         size_t dots = NEAREST_BATCH_DOT_BYTES / (view->cell_count * view->slots * sizeof(int32_t));
-        group = vs_learner_basis(view->learner) != NULL && dots < group ? dots : group;
+        group = dots < group ? dots : group;
         group = group < 1 ? 1 : group > NEAREST_BATCH_MAX ? NEAREST_BATCH_MAX : group;
         for (size_t first = 0; first < count && rc == SQLITE_OK; first += group) {
             size_t n = count - first < group ? count - first : group;

@@ -12,9 +12,9 @@
 #include "pool.h"
 #include "probe.h"
 
-#define NEAREST_SAMPLE_SHARE                                                                       \
-    16                        /* where there are no front planes, these cells give a first limit */
-#define NEAREST_DOT_QUERIES 8 /* queries of one call of the product kernel */
+#define NEAREST_SAMPLE_SHARE 16 /* where there are no products, these cells give a first limit */
+#define NEAREST_DOT_QUERIES 8   /* queries of one call of the product kernel */
+#define NEAREST_SPARSE 4        /* fewer than 1/4 of the rows: they are looked at one by one */
 
 /* A row that may be in the answer. */
 typedef struct nearest_candidate {
@@ -38,8 +38,15 @@ typedef struct nearest_lane {
     int is_full;          /* no room for a candidate: the rest of the cell is left to the caller */
 } nearest_lane;
 
-/* A row that the front plane let pass. Such rows are far from each other in memory: they are collected,
- * so that some can be fetched while others are looked at. */
+/* How a cell is scanned. */
+typedef enum nearest_way {
+    NEAREST_BY_FRONT, /* front plane first */
+    NEAREST_BY_ROW,   /* few of its rows are wanted: plane B of each */
+    NEAREST_BY_CELL   /* plane B of the whole cell */
+} nearest_way;
+
+/* A row to look at by itself. Such rows are far from each other in memory: they are collected, so
+ * that some can be fetched while others are looked at. */
 typedef struct nearest_pending {
     uint32_t cell, slot, query;
 } nearest_pending;
@@ -84,7 +91,10 @@ typedef struct nearest_run {
     size_t code_count;
     const vs_basis *basis;   /* of front planes; NULL: none */
     const vs_front **fronts; /* owned: [cell_count] planes of this basis, or NULL; NULL: no basis */
-    int32_t *front_dots;     /* owned: [query_count][cell_count][slots] */
+    /* owned: products with each query that the estimates have left, for cells NEAREST_BY_FRONT with
+     * the front plane, NEAREST_BY_ROW with plane B: [cell_count][query_count][slots]. NULL: no
+     * estimates of all rows */
+    int32_t *products;
     /* owned: products of every NEAREST_SAMPLE_SHARE-th cell with the only query; NULL: no room, or
      * not wanted */
     int32_t *sample_dots;
@@ -114,29 +124,36 @@ int vs_nearest_scan_block(nearest_run *run, nearest_worker *worker, const vs_blo
 int vs_nearest_scan_pending(nearest_run *run, nearest_worker *worker, int can_grow);
 
 /*
- * A first limit for each query, from rows that are in memory. Where there are front planes, all of
+ * A first limit for each query, from rows that are in memory. Where there are run->products, all of
  * their cells were estimated before.
  */
 void vs_nearest_first_limit(nearest_run *run);
 
-/* Products of one cell's front plane with each query, and the rows that seem nearest. `next`: the
- * cell after it, as far as can be told. */
-void vs_nearest_estimate_block(nearest_run *run, nearest_worker *worker, const vs_block *block,
-                               size_t cell, size_t next);
+/* Products of one cell with each query, and the rows that seem nearest. `next`: the cell after it,
+ * as far as can be told. */
+void vs_nearest_estimate_cell(nearest_run *run, nearest_worker *worker, size_t cell, size_t next);
+
+/* The same for the rows that are pending: to be called after the last cell. */
+void vs_nearest_estimate_pending(nearest_run *run, nearest_worker *worker);
 
 /* Products of plane B with the only query that the sampling left: [slots]; NULL: none. */
 int32_t *vs_nearest_sample_dots(const nearest_run *run, size_t cell);
 
-/* Products of the cell's front plane: [slots], of those groups of rows that are wanted. */
-int32_t *vs_nearest_front_dots(const nearest_run *run, size_t query, size_t cell);
+/* run->products of one cell that is in memory: [slots], of those groups of rows, or rows, that are
+ * wanted. */
+int32_t *vs_nearest_products(const nearest_run *run, size_t query, size_t cell);
+
+/* How the cell is scanned, of a view that has codes. */
+nearest_way vs_nearest_way(const nearest_run *run, size_t cell);
 
 /* The next whole groups of VSK_FRONT_ROWS rows, from `from` on, of which each has a row in the mask:
  * *out_first .. *out_end - 1. 0: there are none. */
 int vs_nearest_next_rows(const uint64_t *mask, size_t slots, size_t from, size_t *out_first,
                          size_t *out_end);
 
-/* The rows of a cell that may be in the answer: mask [VS_SLOTS_MAX / 64]. Returns their number. */
-size_t vs_nearest_mask(const nearest_run *run, const vs_block *block, size_t cell, uint64_t *mask);
+/* The rows of a cell that may be in the answer, of those that it has: mask [VS_SLOTS_MAX / 64].
+ * Returns their number. */
+size_t vs_nearest_mask(const nearest_run *run, const uint64_t *has, size_t cell, uint64_t *mask);
 
 /* Number of the description that the cell's codes were made with. */
 size_t vs_nearest_code(const nearest_run *run, size_t cell);

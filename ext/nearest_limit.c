@@ -3,9 +3,9 @@
  * any row is dropped. Without it nearly every row of the first cells would pass.
  *
  * Some rows that seem nearest get bounds from all of their code; the k-th smallest upper bound is
- * the limit. What seems nearest is told by front planes, of all rows: their products are kept, and
- * serve the scan after it. Where there are none, plane B of every NEAREST_SAMPLE_SHARE-th cell
- * tells it.
+ * the limit. What seems nearest is told by front planes, of all rows, or where few rows are wanted
+ * by plane B of each: their products are kept, and serve the scan after it. Otherwise plane B of
+ * every NEAREST_SAMPLE_SHARE-th cell tells it.
  *
  * Calls: front.c, probe.c, rowset.c, kernels.
  * Called by: nearest.c, nearest_scan.c.
@@ -13,9 +13,14 @@
  */
 #include "nearest_impl.h"
 
+#include "../kernels/bits.h"
+
 #include <math.h>
 
-#define LIMIT_FETCH 16384 /* bytes of the next cell's plane: the rest follows by itself */
+#define LIMIT_FETCH 16384   /* bytes of the next cell's plane: the rest follows by itself */
+#define LIMIT_FETCH_ROWS 6  /* rows fetched ahead of the one that is looked at ... */
+#define LIMIT_FETCH_CELLS 6 /* and what tells where they are, ahead of that */
+#define LIMIT_CHUNK 8 /* estimates that the compiler computes together: divides VS_SLOTS_MIN */
 
 int vs_nearest_next_rows(const uint64_t *mask, size_t slots, size_t from, size_t *out_first,
                          size_t *out_end)
@@ -33,9 +38,32 @@ int vs_nearest_next_rows(const uint64_t *mask, size_t slots, size_t from, size_t
     return *out_first < slots;
 }
 
-int32_t *vs_nearest_front_dots(const nearest_run *run, size_t query, size_t cell)
+nearest_way vs_nearest_way(const nearest_run *run, size_t cell)
 {
-    return run->front_dots + (query * run->view->cell_count + cell) * run->view->slots;
+    enum { GROUPS_IN_WORD = 64 / VSK_FRONT_ROWS, SHARE = NEAREST_SPARSE };
+    const vs_rowset *wanted = run->rows;
+    size_t rows = 0, groups = 0;
+    int has_front = run->fronts != NULL && run->fronts[cell] != NULL;
+    if (wanted == NULL || wanted->bits == NULL || wanted->cells[cell] != VS_ROWSET_SOME) {
+        return has_front ? NEAREST_BY_FRONT : NEAREST_BY_CELL;
+    }
+    for (size_t w = 0; w < wanted->words; w++) {
+        uint64_t word = wanted->bits[cell * wanted->words + w];
+        rows += vsk_popcount64(word);
+        for (size_t g = 0; g < GROUPS_IN_WORD; g++) {
+            groups += (word >> (g * VSK_FRONT_ROWS) & 0xffffu) != 0;
+        }
+    }
+    /* what is less to read: whole groups of the front plane, or plane B of the rows */
+    int is_by_row = has_front ? rows * (run->view->code_dim / 2) <
+                                    groups * VSK_FRONT_ROWS * run->fronts[cell]->basis->m
+                              : rows * SHARE < run->view->slots;
+    return is_by_row ? NEAREST_BY_ROW : has_front ? NEAREST_BY_FRONT : NEAREST_BY_CELL;
+}
+
+int32_t *vs_nearest_products(const nearest_run *run, size_t query, size_t cell)
+{
+    return run->products + (cell * run->query_count + query) * run->view->slots;
 }
 
 int32_t *vs_nearest_sample_dots(const nearest_run *run, size_t cell)
@@ -53,7 +81,7 @@ static void limit_offer(nearest_run *run, nearest_worker *worker, size_t query, 
 {
     const vs_front *front = run->fronts[cell];
     const vs_front_query *prepared = &run->queries[query].front;
-    const int32_t *dots = vs_nearest_front_dots(run, query, cell);
+    const int32_t *dots = vs_nearest_products(run, query, cell);
     vsk_topk *nearest = &worker->lanes[query].estimates;
     if (nearest->capacity == 0) {
         return;
@@ -70,42 +98,166 @@ static void limit_offer(nearest_run *run, nearest_worker *worker, size_t query, 
     }
 }
 
-void vs_nearest_estimate_block(nearest_run *run, nearest_worker *worker, const vs_block *block,
-                               size_t cell, size_t next)
+/* ---- estimates of all rows ------------------------------------------------------------------- */
+
+/* What the distance of a row seems to be, by plane B alone, without bounds: in the unit of
+ * vs_front_estimate, square * r^2 - product * r * cosine. */
+typedef struct limit_scale {
+    float square, product;
+    int32_t offset2;
+} limit_scale;
+
+static limit_scale limit_scale_of(const vs_probe *probe)
+{
+    int is_dot = probe->metric == VS_DOT;
+    double product = (is_dot ? 1.0 : 2.0) * probe->length * (double)probe->test.scale;
+    return (limit_scale){is_dot ? 0.0f : 1.0f, (float)product, probe->test.offset2};
+}
+
+static inline float limit_estimate(const limit_scale *scale, const vs_block *block, uint32_t slot,
+                                   int32_t dot)
+{
+    float r = block->r[slot];
+    float cosine = block->cos4[slot] * block->inv4[slot] * (float)(2 * dot - scale->offset2);
+    return scale->square * r * r - scale->product * r * cosine;
+}
+
+/* Asks for what an estimate reads: of a cell, and of a row in it. */
+static void limit_fetch_cell(const nearest_run *run, const nearest_pending *row)
+{
+    const vs_block *block = run->view->cells[row->cell].block;
+    if (block != NULL) {
+        vs_nearest_fetch(block, sizeof *block);
+    }
+}
+
+static void limit_fetch_row(const nearest_run *run, const nearest_pending *row)
+{
+    const vs_block *block = run->view->cells[row->cell].block;
+    if (block != NULL && block->is_coded) {
+        const float *const terms[] = {block->r, block->cos4, block->sin4, block->inv4};
+        vs_nearest_fetch(block->plane_b + row->slot * block->b_stride, block->code_dim / 2);
+        for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
+            vs_nearest_fetch(terms[i] + row->slot, 1);
+        }
+    }
+}
+
+/* Products of plane B of one row with all queries. */
+static void limit_estimate_row(nearest_run *run, nearest_worker *worker, const nearest_pending *row)
+{
+    const vs_block *block = run->view->cells[row->cell].block;
+    size_t code = vs_nearest_code(run, row->cell);
+    if (block == NULL || !block->is_coded ||
+        !(block->has[row->slot / 64] >> (row->slot % 64) & 1u)) {
+        return;
+    }
+    for (size_t first = 0; first < run->query_count; first += NEAREST_DOT_QUERIES) {
+        size_t count = run->query_count - first;
+        int32_t dots[NEAREST_DOT_QUERIES];
+        count = count < NEAREST_DOT_QUERIES ? count : NEAREST_DOT_QUERIES;
+        vsk_get()->code_dot(run->queries[first].probes[code].memory, run->query_stride, count,
+                            block->plane_b + row->slot * block->b_stride, block->b_stride, 1,
+                            block->code_dim, dots);
+        for (size_t i = 0; i < count; i++) {
+            const vs_probe *probe = &run->queries[first + i].probes[code];
+            vsk_topk *nearest = &worker->lanes[first + i].estimates;
+            limit_scale scale = limit_scale_of(probe);
+            double estimate = (double)limit_estimate(&scale, block, row->slot, dots[i]);
+            vs_nearest_products(run, first + i, row->cell)[row->slot] = dots[i];
+            if (probe->is_usable && nearest->capacity > 0 && estimate < vsk_topk_worst(nearest)) {
+                vsk_topk_push(nearest, estimate,
+                              (int64_t)(row->cell * run->view->slots + row->slot));
+            }
+        }
+    }
+}
+
+void vs_nearest_estimate_pending(nearest_run *run, nearest_worker *worker)
+{
+    size_t count = worker->pending_count;
+    for (size_t i = 0; i < count + LIMIT_FETCH_CELLS + LIMIT_FETCH_ROWS; i++) {
+        if (i < count) {
+            limit_fetch_cell(run, &worker->pending[i]);
+        }
+        if (i >= LIMIT_FETCH_CELLS && i - LIMIT_FETCH_CELLS < count) {
+            limit_fetch_row(run, &worker->pending[i - LIMIT_FETCH_CELLS]);
+        }
+        if (i >= LIMIT_FETCH_CELLS + LIMIT_FETCH_ROWS) {
+            limit_estimate_row(run, worker,
+                               &worker->pending[i - LIMIT_FETCH_CELLS - LIMIT_FETCH_ROWS]);
+        }
+    }
+    worker->pending_count = 0;
+}
+
+/* Collects the rows of a cell, to estimate them with those of others. */
+static void limit_collect(nearest_run *run, nearest_worker *worker, size_t cell)
+{
+    const vs_rowset *wanted = run->rows;
+    for (size_t w = 0; w < wanted->words; w++) {
+        for (uint64_t rest = wanted->bits[cell * wanted->words + w]; rest != 0; rest &= rest - 1) {
+            if (worker->pending_count == NEAREST_PENDING) {
+                vs_nearest_estimate_pending(run, worker);
+            }
+            worker->pending[worker->pending_count++] = (nearest_pending){
+                (uint32_t)cell, (uint32_t)(64 * w) + (uint32_t)__builtin_ctzll(rest), 0};
+        }
+    }
+}
+
+/* Estimates the cell by its front plane. */
+static void limit_estimate_front(nearest_run *run, nearest_worker *worker, size_t cell)
 {
     uint64_t mask[VS_SLOTS_MAX / 64];
     const vs_front *front = run->fronts[cell];
     size_t first = 0, end = 0;
-    const vs_front *ahead = next < run->view->cell_count ? run->fronts[next] : NULL;
-    if (ahead != NULL && run->rows == NULL) {
-        size_t bytes = ahead->slots * ahead->basis->m;
-        vs_nearest_fetch(ahead->projections, bytes < LIMIT_FETCH ? bytes : LIMIT_FETCH);
-        vs_nearest_fetch(ahead->t, ahead->slots * sizeof(float));
-    }
-    if (front == NULL || vs_nearest_mask(run, block, cell, mask) == 0) {
+    if (vs_nearest_mask(run, front->has, cell, mask) == 0) {
         return;
     }
     while (vs_nearest_next_rows(mask, front->slots, end, &first, &end)) {
-        vsk_get()->front_dot(
-            run->queries[0].front.w, sizeof(nearest_query) / sizeof(int16_t), run->query_count,
-            front->projections + first * front->basis->m, end - first, front->basis->m,
-            vs_nearest_front_dots(run, 0, cell) + first, run->view->cell_count * run->view->slots);
+        vsk_get()->front_dot(run->queries[0].front.w, sizeof(nearest_query) / sizeof(int16_t),
+                             run->query_count, front->projections + first * front->basis->m,
+                             end - first, front->basis->m,
+                             vs_nearest_products(run, 0, cell) + first, run->view->slots);
         for (size_t query = 0; query < run->query_count; query++) {
             limit_offer(run, worker, query, cell, first, end, mask);
         }
     }
 }
 
-/* What the distance of a row seems to be, by plane B alone, without bounds: in the unit of
- * vs_front_estimate. */
-static double limit_estimate(const vs_probe *probe, const vs_block *block, uint32_t slot,
-                             int32_t dot)
+void vs_nearest_estimate_cell(nearest_run *run, nearest_worker *worker, size_t cell, size_t next)
 {
-    double r = (double)block->r[slot];
-    double cosine = (double)block->cos4[slot] * (double)probe->test.scale *
-                    (double)(2 * dot - probe->test.offset2) * (double)block->inv4[slot];
-    double product = r * probe->length * cosine;
-    return probe->metric == VS_DOT ? -product : r * r - 2.0 * product;
+    const vs_front *ahead =
+        run->fronts != NULL && next < run->view->cell_count ? run->fronts[next] : NULL;
+    nearest_way way = vs_nearest_way(run, cell);
+    if (ahead != NULL && run->rows == NULL) {
+        size_t bytes = ahead->slots * ahead->basis->m;
+        const float *const terms[] = {ahead->t, ahead->rest, ahead->g};
+        vs_nearest_fetch(ahead->projections, bytes < LIMIT_FETCH ? bytes : LIMIT_FETCH);
+        for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
+            vs_nearest_fetch(terms[i], ahead->slots * sizeof(float));
+        }
+    }
+    if (way == NEAREST_BY_FRONT) {
+        limit_estimate_front(run, worker, cell);
+    } else if (way == NEAREST_BY_ROW) {
+        limit_collect(run, worker, cell);
+    }
+}
+
+/* ---- samples --------------------------------------------------------------------------------- */
+
+/* Estimates of LIMIT_CHUNK rows: one loop over arrays, which compilers turn into vector code. */
+static void limit_estimate_rows(const limit_scale *scale, const vs_block *block, uint32_t first,
+                                const int32_t *dots, float *restrict out)
+{
+    const float *r = block->r + first, *cosine = block->cos4 + first, *inv = block->inv4 + first;
+    const limit_scale s = *scale;
+    for (uint32_t i = 0; i < LIMIT_CHUNK; i++) {
+        float product = cosine[i] * inv[i] * (float)(2 * dots[first + i] - s.offset2);
+        out[i] = s.square * r[i] * r[i] - s.product * r[i] * product;
+    }
 }
 
 /* Offers the rows of one cell by plane B. */
@@ -115,20 +267,27 @@ static void limit_sample_cell(nearest_run *run, size_t query, size_t cell, vsk_t
     const vs_block *block = run->view->cells[cell].block;
     const vs_probe *probe = &run->queries[query].probes[vs_nearest_code(run, cell)];
     uint64_t mask[VS_SLOTS_MAX / 64];
-    size_t words = (block->slots + 63) / 64;
-    if (vs_nearest_mask(run, block, cell, mask) == 0) {
+    limit_scale scale = limit_scale_of(probe);
+    if (vs_nearest_mask(run, block->has, cell, mask) == 0) {
         return;
     }
     int32_t *kept = vs_nearest_sample_dots(run, cell);
     int32_t *dots = kept != NULL ? kept : worker->dots;
     vsk_get()->code_dot(probe->q.high, block->code_dim, 1, block->plane_b, block->b_stride,
                         block->slots, block->code_dim, dots);
-    for (size_t w = 0; w < words; w++) {
-        for (uint64_t rest = mask[w]; rest != 0; rest &= rest - 1) {
-            uint32_t slot = (uint32_t)(64 * w) + (uint32_t)__builtin_ctzll(rest);
-            double estimate = limit_estimate(probe, block, slot, dots[slot]);
-            if (estimate < vsk_topk_worst(nearest)) { /* not for NaN: no bound */
-                vsk_topk_push(nearest, estimate, (int64_t)(cell * block->slots + slot));
+    for (uint32_t first = 0; first < block->slots; first += LIMIT_CHUNK) {
+        float estimates[LIMIT_CHUNK];
+        float worst = (float)vsk_topk_worst(nearest);
+        int is_any = 0;
+        limit_estimate_rows(&scale, block, first, dots, estimates);
+        for (uint32_t i = 0; i < LIMIT_CHUNK; i++) {
+            is_any |= estimates[i] <= worst; /* not for NaN: no bound */
+        }
+        for (uint32_t i = 0; is_any && i < LIMIT_CHUNK; i++) {
+            uint32_t slot = first + i;
+            if ((double)estimates[i] < vsk_topk_worst(nearest) &&
+                (mask[slot / 64] >> (slot % 64) & 1u)) {
+                vsk_topk_push(nearest, (double)estimates[i], (int64_t)(cell * block->slots + slot));
             }
         }
     }
@@ -197,13 +356,13 @@ void vs_nearest_first_limit(nearest_run *run)
         if (run->code_count == 0 || !run->queries[query].probes[0].is_usable) {
             continue;
         }
-        for (int w = 1; run->fronts != NULL && w < run->worker_count; w++) {
+        for (int w = 1; run->products != NULL && w < run->worker_count; w++) {
             const vsk_topk *other = &run->workers[w].lanes[query].estimates;
             for (size_t i = 0; i < other->count; i++) {
                 vsk_topk_push(nearest, other->heap[i].distance, other->heap[i].id);
             }
         }
-        if (run->fronts == NULL) {
+        if (run->products == NULL) {
             limit_sample(run, query);
         }
         limit_set(run, query, nearest);

@@ -14,11 +14,13 @@
  */
 #include "nearest_impl.h"
 
+#include "../kernels/bits.h"
+
 #include <math.h>
 
-#define SCAN_SPARSE 4   /* a mask with fewer than 1/4 of the slots is scanned row by row */
-#define SCAN_PREFETCH 4 /* rows of plane C fetched ahead */
-#define SCAN_POLL_NS 1000000
+#define SCAN_PREFETCH 4          /* rows of plane C fetched ahead */
+#define SCAN_POLL_CELLS 16       /* between two looks at the clock, and ... */
+#define SCAN_POLL_NS 1000000     /* between two for an interrupt */
 #define SCAN_PREFETCH_BYTES 4096 /* of the next cell */
 
 int vs_nearest_is_excluded(const nearest_run *run, int64_t rowid)
@@ -49,16 +51,16 @@ size_t vs_nearest_code(const nearest_run *run, size_t cell)
     return code;
 }
 
-size_t vs_nearest_mask(const nearest_run *run, const vs_block *block, size_t cell, uint64_t *mask)
+size_t vs_nearest_mask(const nearest_run *run, const uint64_t *has, size_t cell, uint64_t *mask)
 {
-    size_t words = (block->slots + 63) / 64;
+    size_t words = (run->view->slots + 63) / 64;
     size_t rows = 0;
-    memcpy(mask, block->has, words * sizeof *mask);
+    memcpy(mask, has, words * sizeof *mask);
     if (run->rows != NULL) {
         vs_rowset_mask(run->rows, cell, mask, words);
     }
     for (size_t w = 0; w < words; w++) {
-        rows += (size_t)__builtin_popcountll(mask[w]);
+        rows += vsk_popcount64(mask[w]);
     }
     return rows;
 }
@@ -141,6 +143,7 @@ typedef struct scan_place {
     size_t cell;
     size_t query;
     int can_grow;
+    int is_in_view; /* the block is the view's, not one that was read for this search */
 } scan_place;
 
 static int scan_add_candidate(const scan_place *place, uint32_t slot, double lo, double hi,
@@ -213,15 +216,18 @@ static int scan_row(const scan_place *place, const vs_probe *probe, uint32_t slo
     return scan_add_candidate(place, slot, lo, hi, 0);
 }
 
-/* One row from plane B on. */
-static int scan_single(const scan_place *place, const vs_probe *probe, uint32_t slot)
+/* One row from plane B on, whose product with it may be there: dot, or NULL. */
+static int scan_single(const scan_place *place, const vs_probe *probe, uint32_t slot,
+                       const int32_t *dot)
 {
     const vs_block *block = place->block;
     vs_probe_products products = {0, 0, 0, 0};
     double lo = -INFINITY, hi = INFINITY;
     if (probe->is_usable) {
         products.high_b =
-            scan_dot(probe->q.high, block->plane_b + slot * block->b_stride, block->code_dim);
+            dot != NULL
+                ? *dot
+                : scan_dot(probe->q.high, block->plane_b + slot * block->b_stride, block->code_dim);
         vs_probe_bounds(probe, VS_PROBE_PLANE_B, &products, (double)block->r[slot],
                         (double)block->cos4[slot], (double)block->sin4[slot],
                         (double)block->inv4[slot], &lo, &hi);
@@ -232,20 +238,7 @@ static int scan_single(const scan_place *place, const vs_probe *probe, uint32_t 
     return scan_row(place, probe, slot, products.high_b);
 }
 
-/* Few rows of the cell are wanted: plane B row by row. */
-static int scan_sparse(const scan_place *place, const vs_probe *probe, const uint64_t *mask,
-                       size_t words)
-{
-    int rc = SQLITE_OK;
-    for (size_t w = 0; w < words; w++) {
-        for (uint64_t rest = mask[w]; rest != 0 && rc == SQLITE_OK; rest &= rest - 1) {
-            rc = scan_single(place, probe, (uint32_t)(64 * w) + (uint32_t)__builtin_ctzll(rest));
-        }
-    }
-    return rc;
-}
-
-/* Asks for what the steps after the front plane read of a row. */
+/* Asks for what scan_single reads of a row. */
 static void scan_fetch_row(const nearest_run *run, const nearest_pending *row)
 {
     const vs_block *block = run->view->cells[row->cell].block;
@@ -266,13 +259,14 @@ int vs_nearest_scan_pending(nearest_run *run, nearest_worker *worker, int can_gr
     }
     for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
         const nearest_pending *row = &worker->pending[i];
-        scan_place place = {run,       worker,     run->view->cells[row->cell].block,
-                            row->cell, row->query, can_grow};
+        scan_place place = {
+            run, worker, run->view->cells[row->cell].block, row->cell, row->query, can_grow, 1};
         if (i + SCAN_PREFETCH < count) {
             scan_fetch_row(run, &worker->pending[i + SCAN_PREFETCH]);
         }
         scan_refresh_limit(run, row->query, &worker->lanes[row->query]);
-        rc = scan_single(&place, &worker->lanes[row->query].probes[run->learned_code], row->slot);
+        size_t code = vs_nearest_code(run, row->cell);
+        rc = scan_single(&place, &worker->lanes[row->query].probes[code], row->slot, NULL);
         for (size_t j = i; rc == SQLITE_FULL && j < count; j++) {
             uint32_t cell = worker->pending[j].cell;
             worker->unfinished[cell / 64] |= (uint64_t)1 << (cell % 64);
@@ -291,28 +285,47 @@ static int scan_push(const scan_place *place, uint32_t slot)
     }
     worker->pending[worker->pending_count++] =
         (nearest_pending){(uint32_t)place->cell, slot, (uint32_t)place->query};
-    worker->cascade.passed_p++;
     return rc;
 }
 
-/* A cell by its front plane, whose products vs_nearest_first_limit has left: what it lets pass is
+/* The wanted rows of a cell one by one: by their products with plane B, which the estimates have
+ * left; without them what is wanted is pending. */
+static int scan_by_row(const scan_place *place, const vs_probe *probe, const uint64_t *mask,
+                       size_t words)
+{
+    const int32_t *dots = place->run->products != NULL && place->is_in_view
+                              ? vs_nearest_products(place->run, place->query, place->cell)
+                              : NULL;
+    int rc = SQLITE_OK;
+    for (size_t w = 0; w < words; w++) {
+        for (uint64_t rest = mask[w]; rest != 0 && rc == SQLITE_OK; rest &= rest - 1) {
+            uint32_t slot = (uint32_t)(64 * w) + (uint32_t)__builtin_ctzll(rest);
+            rc = dots != NULL        ? scan_single(place, probe, slot, dots + slot)
+                 : place->is_in_view ? scan_push(place, slot)
+                                     : scan_single(place, probe, slot, NULL);
+        }
+    }
+    return rc;
+}
+
+/* A cell by its front plane, whose products the estimates have left: what it lets pass is
  * pending. */
 static int scan_by_front(const scan_place *place, const vs_front *front, const uint64_t *mask)
 {
-    const vs_block *block = place->block;
     nearest_worker *worker = place->worker;
     const vsk_front_test *test = &worker->lanes[place->query].front.test;
-    const int32_t *dots = vs_nearest_front_dots(place->run, place->query, place->cell);
+    const int32_t *dots = vs_nearest_products(place->run, place->query, place->cell);
     uint16_t *passed = worker->passed;
     size_t first = 0, end = 0;
     int rc = SQLITE_OK;
-    while (rc == SQLITE_OK && vs_nearest_next_rows(mask, block->slots, end, &first, &end)) {
+    while (rc == SQLITE_OK && vs_nearest_next_rows(mask, front->slots, end, &first, &end)) {
         size_t count =
             vsk_get()->front_pass(test, dots + first, front->t + first, front->rest + first,
                                   front->g + first, end - first, passed);
         for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
             uint32_t slot = (uint32_t)first + passed[i];
             if (mask[slot / 64] >> (slot % 64) & 1u) {
+                worker->cascade.passed_p++;
                 rc = scan_push(place, slot);
             }
         }
@@ -342,38 +355,46 @@ static int scan_dense(const scan_place *place, const vs_probe *probe, const int3
     return rc;
 }
 
-/* The query's high planes lie one after the other for a batch: see nearest.c. */
-static int scan_coded(scan_place *place, size_t code, const uint64_t *mask, size_t words,
-                      int is_sparse)
+/* A cell one query after the other: by its front plane, or row by row. */
+static int scan_each(scan_place *place, nearest_way way, size_t code, const uint64_t *mask,
+                     size_t words)
+{
+    nearest_run *run = place->run;
+    int rc = SQLITE_OK;
+    for (size_t query = 0; query < run->query_count && rc == SQLITE_OK; query++) {
+        nearest_lane *lane = &place->worker->lanes[query];
+        place->query = query;
+        scan_refresh_limit(run, query, lane);
+        rc = way == NEAREST_BY_FRONT ? scan_by_front(place, run->fronts[place->cell], mask)
+                                     : scan_by_row(place, &lane->probes[code], mask, words);
+    }
+    return rc;
+}
+
+/* A whole cell by plane B, for some queries at a time. Their high planes lie one after the other:
+ * see nearest.c. */
+static int scan_by_cell(scan_place *place, size_t code, const uint64_t *mask)
 {
     nearest_run *run = place->run;
     nearest_worker *worker = place->worker;
     const vs_block *block = place->block;
-    const vs_front *front = run->fronts == NULL ? NULL : run->fronts[place->cell];
+    const int32_t *kept = run->is_sampled ? vs_nearest_sample_dots(run, place->cell) : NULL;
     int rc = SQLITE_OK;
-    for (size_t query = 0; front != NULL && query < run->query_count && rc == SQLITE_OK; query++) {
-        nearest_lane *lane = &worker->lanes[query];
-        place->query = query;
-        scan_refresh_limit(run, query, lane);
-        rc = scan_by_front(place, front, mask);
-    }
-    for (size_t first = 0; front == NULL && first < run->query_count && rc == SQLITE_OK;
+    for (size_t first = 0; first < run->query_count && rc == SQLITE_OK;
          first += NEAREST_DOT_QUERIES) {
         size_t count = run->query_count - first;
         count = count < NEAREST_DOT_QUERIES ? count : NEAREST_DOT_QUERIES;
-        const vs_probe *head = &run->queries[first].probes[code];
-        const int32_t *dots = run->is_sampled ? vs_nearest_sample_dots(run, place->cell) : NULL;
-        if (!is_sparse && dots == NULL) {
-            vsk_get()->code_dot(head->memory, run->query_stride, count, block->plane_b,
-                                block->b_stride, block->slots, block->code_dim, worker->dots);
+        if (kept == NULL) {
+            vsk_get()->code_dot(run->queries[first].probes[code].memory, run->query_stride, count,
+                                block->plane_b, block->b_stride, block->slots, block->code_dim,
+                                worker->dots);
         }
-        dots = dots != NULL ? dots : worker->dots;
+        const int32_t *dots = kept != NULL ? kept : worker->dots;
         for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
             nearest_lane *lane = &worker->lanes[first + i];
             place->query = first + i;
             scan_refresh_limit(run, first + i, lane);
-            rc = is_sparse ? scan_sparse(place, &lane->probes[code], mask, words)
-                           : scan_dense(place, &lane->probes[code], dots + i * block->slots, mask);
+            rc = scan_dense(place, &lane->probes[code], dots + i * block->slots, mask);
         }
     }
     return rc;
@@ -423,16 +444,41 @@ int vs_nearest_scan_block(nearest_run *run, nearest_worker *worker, const vs_blo
                           size_t cell, int can_grow)
 {
     uint64_t mask[VS_SLOTS_MAX / 64];
-    scan_place place = {run, worker, block, cell, 0, can_grow};
+    scan_place place = {
+        run, worker, block, cell, 0, can_grow, run->view->cells[cell].block != NULL};
     size_t words = (block->slots + 63) / 64;
-    size_t rows = vs_nearest_mask(run, block, cell, mask);
+    size_t rows = vs_nearest_mask(run, block->has, cell, mask);
+    int rc = SQLITE_OK;
     if (rows == 0) {
         return SQLITE_OK;
     }
     worker->cascade.scanned += (int64_t)(rows * run->query_count);
-    int rc = block->is_coded ? scan_coded(&place, vs_nearest_code(run, cell), mask, words,
-                                          rows * SCAN_SPARSE < block->slots)
-                             : scan_plain(&place, mask, words);
+    if (block->is_coded) {
+        nearest_way way = vs_nearest_way(run, cell);
+        size_t code = vs_nearest_code(run, cell);
+        rc = way == NEAREST_BY_CELL ? scan_by_cell(&place, code, mask)
+                                    : scan_each(&place, way, code, mask, words);
+    } else {
+        rc = scan_plain(&place, mask, words);
+    }
+    if (rc == SQLITE_FULL) {
+        worker->unfinished[cell / 64] |= (uint64_t)1 << (cell % 64);
+    }
+    return rc;
+}
+
+/* A cell with a front plane, when all rows are wanted: what is not looked at further is not read at
+ * all. */
+static int scan_front_alone(nearest_run *run, nearest_worker *worker, size_t cell, int can_grow)
+{
+    scan_place place = {run, worker, NULL, cell, 0, can_grow, 1};
+    const vs_front *front = run->fronts[cell];
+    size_t rows = 0;
+    for (size_t w = 0; w < (front->slots + 63) / 64; w++) {
+        rows += vsk_popcount64(front->has[w]);
+    }
+    worker->cascade.scanned += (int64_t)(rows * run->query_count);
+    int rc = scan_each(&place, NEAREST_BY_FRONT, run->learned_code, front->has, 0);
     if (rc == SQLITE_FULL) {
         worker->unfinished[cell / 64] |= (uint64_t)1 << (cell % 64);
     }
@@ -444,11 +490,8 @@ int vs_nearest_scan_block(nearest_run *run, nearest_worker *worker, const vs_blo
 static void scan_prefetch(const nearest_run *run, size_t cell)
 {
     const vs_block *block = cell < run->view->cell_count ? run->view->cells[cell].block : NULL;
-    if (block == NULL || !block->is_coded) {
-        return;
-    }
-    if (run->fronts != NULL && run->fronts[cell] != NULL) {
-        return; /* its terms have just been read */
+    if (block == NULL || !block->is_coded || vs_nearest_way(run, cell) != NEAREST_BY_CELL) {
+        return; /* what is read of others has just been read for the estimates */
     }
     size_t bytes = block->slots * sizeof(float);
     const float *const terms[] = {block->inv4, block->cos4, block->sin4, block->r};
@@ -461,17 +504,30 @@ static void scan_prefetch(const nearest_run *run, size_t cell)
 /* What the task does with one cell. */
 static int scan_visit(nearest_run *run, nearest_worker *worker, size_t cell, int can_grow)
 {
-    const vs_block *block = run->view->cells[cell].block;
     size_t next = cell + (size_t)run->worker_count;
-    if (block == NULL || (run->rows != NULL && run->rows->cells[cell] == 0)) {
+    if (run->rows != NULL && run->rows->cells[cell] == VS_ROWSET_NONE) {
         return SQLITE_OK;
     }
     if (run->is_before_limit) {
-        vs_nearest_estimate_block(run, worker, block, cell, next);
+        vs_nearest_estimate_cell(run, worker, cell, next);
         return SQLITE_OK;
     }
+    if (run->rows == NULL && run->fronts != NULL && run->fronts[cell] != NULL) {
+        return scan_front_alone(run, worker, cell, can_grow);
+    }
+    const vs_block *block = run->view->cells[cell].block;
     scan_prefetch(run, next);
-    return vs_nearest_scan_block(run, worker, block, cell, can_grow);
+    return block == NULL ? SQLITE_OK : vs_nearest_scan_block(run, worker, block, cell, can_grow);
+}
+
+/* What is pending after the last cell. */
+static int scan_finish(nearest_run *run, nearest_worker *worker, int can_grow)
+{
+    if (run->is_before_limit) {
+        vs_nearest_estimate_pending(run, worker);
+        return SQLITE_OK;
+    }
+    return vs_nearest_scan_pending(run, worker, can_grow);
 }
 
 void vs_nearest_scan_task(void *arg, int number)
@@ -480,15 +536,19 @@ void vs_nearest_scan_task(void *arg, int number)
     nearest_worker *worker = &run->workers[number];
     int64_t polled = vs_metrics_now_ns();
     int is_end = 0;
-    while (!is_end && !atomic_load_explicit(&run->is_cancelled, memory_order_relaxed)) {
+    for (size_t taken = 1; !is_end; taken++) {
+        if (atomic_load_explicit(&run->is_cancelled, memory_order_relaxed)) {
+            return;
+        }
         size_t cell = atomic_fetch_add_explicit(&run->next, 1, memory_order_relaxed);
         is_end = cell >= run->view->cell_count;
-        int rc = is_end ? vs_nearest_scan_pending(run, worker, number == 0)
+        int rc = is_end ? scan_finish(run, worker, number == 0)
                         : scan_visit(run, worker, cell, number == 0);
         if (rc == SQLITE_FULL) {
             return; /* the caller finishes what is left */
         }
-        if (number == 0 && rc == SQLITE_OK && vs_metrics_now_ns() - polled > SCAN_POLL_NS) {
+        if (number == 0 && rc == SQLITE_OK && taken % SCAN_POLL_CELLS == 0 &&
+            vs_metrics_now_ns() - polled > SCAN_POLL_NS) {
             rc = run->poll(run->poll_arg);
             polled = vs_metrics_now_ns();
         }

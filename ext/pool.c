@@ -142,17 +142,26 @@ static void pool_start(int count)
     (void)pthread_attr_destroy(&attributes);
 }
 
+/* Asked once: the answer is read from a file of the system, which takes as long as a small search. */
+static int pool_default_threads(void)
+{
+    static atomic_int known;
+    int threads = atomic_load_explicit(&known, memory_order_relaxed);
+    if (threads == 0) {
+        long cores = sysconf(_SC_NPROCESSORS_ONLN);
+        threads = cores < 1 ? 1 : cores > POOL_DEFAULT_MAX ? POOL_DEFAULT_MAX : (int)cores;
+        atomic_store_explicit(&known, threads, memory_order_relaxed);
+    }
+    return threads;
+}
+
 int vs_pool_threads(void)
 {
     int wanted = atomic_load_explicit(&pool_wanted, memory_order_relaxed);
     if (sqlite3_threadsafe() == 0) {
         return 1; /* the host promised to have one thread, and may not expect others */
     }
-    if (wanted == 0) {
-        long cores = sysconf(_SC_NPROCESSORS_ONLN);
-        wanted = cores < 1 ? 1 : cores > POOL_DEFAULT_MAX ? POOL_DEFAULT_MAX : (int)cores;
-    }
-    return wanted;
+    return wanted == 0 ? pool_default_threads() : wanted;
 }
 
 void vs_pool_run(int workers, void (*task)(void *arg, int worker), void *arg)

@@ -12,8 +12,6 @@
  */
 #include "rowset.h"
 
-enum { ROWSET_NONE, ROWSET_SOME, ROWSET_ALL };
-
 static vs_rowset *rowset_new(const vs_view *view, int has_bits, const void *fingerprint,
                              size_t fingerprint_bytes)
 {
@@ -57,7 +55,7 @@ static int rowset_add(const vs_store *store, const vs_view *view, int64_t loc, i
     uint64_t bit = (uint64_t)1 << (slot % 64);
     set->rows += !(*word & bit);
     *word |= bit;
-    set->cells[*last_at] = ROWSET_SOME;
+    set->cells[*last_at] = VS_ROWSET_SOME;
     return SQLITE_OK;
 }
 
@@ -93,8 +91,8 @@ static int rowset_add_parts(vs_store *store, const vs_view *view, sqlite3_stmt *
             }
         }
         for (; lo < view->cell_count && view->cells[lo].cell.part == part; lo++) {
-            set->rows += set->cells[lo] == ROWSET_NONE ? view->cells[lo].cell.live : 0;
-            set->cells[lo] = ROWSET_ALL;
+            set->rows += set->cells[lo] == VS_ROWSET_NONE ? view->cells[lo].cell.live : 0;
+            set->cells[lo] = VS_ROWSET_ALL;
         }
     }
     return rc == SQLITE_DONE ? SQLITE_OK : vs_error_db(err, rc, store->db, store->label);
@@ -196,19 +194,19 @@ int vs_rowset_get(vs_store *store, const vs_view *view, const vs_conditions *con
 
 int vs_rowset_has(const vs_rowset *set, size_t cell, uint32_t slot)
 {
-    if (set->cells[cell] != ROWSET_SOME) {
-        return set->cells[cell] == ROWSET_ALL;
+    if (set->cells[cell] != VS_ROWSET_SOME) {
+        return set->cells[cell] == VS_ROWSET_ALL;
     }
     return (int)(set->bits[cell * set->words + slot / 64] >> (slot % 64) & 1u);
 }
 
 void vs_rowset_mask(const vs_rowset *set, size_t cell, uint64_t *words, size_t count)
 {
-    if (set->cells[cell] == ROWSET_ALL) {
+    if (set->cells[cell] == VS_ROWSET_ALL) {
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        words[i] &= set->cells[cell] == ROWSET_NONE ? 0 : set->bits[cell * set->words + i];
+        words[i] &= set->cells[cell] == VS_ROWSET_NONE ? 0 : set->bits[cell * set->words + i];
     }
 }
 

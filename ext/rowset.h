@@ -7,13 +7,16 @@
 #include "conditions.h"
 #include "view.h"
 
+/* What of a cell is in a set: no row, some rows, every row. */
+enum { VS_ROWSET_NONE, VS_ROWSET_SOME, VS_ROWSET_ALL };
+
 typedef struct vs_rowset {
     vs_cached base;
-    int64_t rows;      /* number of rows; of whole cells: their live rows */
-    size_t cell_count; /* of the view that it was made for */
-    size_t words;      /* per cell: slots / 64, at least 1 */
-    uint64_t *bits;    /* [cell_count][words]; NULL when only whole cells are chosen */
-    uint8_t *cells;    /* [cell_count] 0: no row, 1: those of bits, 2: every row of the cell */
+    int64_t rows;               /* number of rows; of whole cells: their live rows */
+    size_t cell_count;          /* of the view that it was made for */
+    size_t words;               /* per cell: slots / 64, at least 1 */
+    uint64_t *bits;             /* [cell_count][words]; NULL when only whole cells are chosen */
+    uint8_t *cells;             /* [cell_count] as above; some: those of bits */
     const uint8_t *fingerprint; /* of the conditions */
     size_t fingerprint_bytes;
 } vs_rowset;

@@ -20,7 +20,7 @@
 #define LATENT 8
 #define NEAREST 10
 #define WAITS 3  /* searches that pass before learning begins */
-#define JUDGES 4 /* that the choice is made by */
+#define JUDGES 16 /* that the choice is made by */
 #define M 32     /* directions of codes of DIM elements */
 #define SAMPLE 3072
 #define PASSED_B 0.2
