@@ -376,7 +376,7 @@ static int nearest_scan_rest(vs_nearest *nearest, nearest_run *run, vs_err *err)
 {
     nearest_worker *worker = &run->workers[0];
     int64_t polled = vs_metrics_now_ns();
-    size_t taken = atomic_load(&run->next);
+    size_t taken = atomic_load(&run->next[NEAREST_SCAN]);
     int rc = SQLITE_OK;
     for (size_t i = 0; i < run->view->cell_count && rc == SQLITE_OK; i++) {
         const vs_block *block = run->view->cells[i].block;
@@ -399,28 +399,21 @@ static int nearest_scan_rest(vs_nearest *nearest, nearest_run *run, vs_err *err)
     return rc == SQLITE_OK ? vs_nearest_scan_pending(run, worker, 1) : rc;
 }
 
-static void nearest_run_task(nearest_run *run)
-{
-    atomic_store(&run->next, 0);
-    if (run->worker_count > 1) {
-        vs_pool_run(run->worker_count, vs_nearest_scan_task, run);
-    } else {
-        vs_nearest_scan_task(run, 0);
-    }
-}
-
 static int nearest_scan(vs_nearest *nearest, nearest_run *run, vs_err *err)
 {
     run->poll = nearest_poll;
     run->poll_arg = nearest;
-    if (run->products != NULL) {
-        run->is_before_limit = 1;
-        nearest_run_task(run);
-        run->is_before_limit = 0;
-    }
-    if (run->poll_rc == SQLITE_OK) {
+    atomic_init(&run->next[NEAREST_ESTIMATE], 0);
+    atomic_init(&run->next[NEAREST_SCAN], 0);
+    atomic_init(&run->estimating, 0);
+    atomic_init(&run->phase, run->products != NULL ? NEAREST_ESTIMATE : NEAREST_SCAN);
+    if (run->products == NULL) {
         vs_nearest_first_limit(run);
-        nearest_run_task(run);
+    }
+    if (run->worker_count > 1) {
+        vs_pool_run(run->worker_count, vs_nearest_scan_task, run);
+    } else {
+        vs_nearest_scan_task(run, 0);
     }
     return run->poll_rc == SQLITE_OK ? nearest_scan_rest(nearest, run, err) : run->poll_rc;
 }

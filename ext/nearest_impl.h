@@ -73,6 +73,9 @@ typedef struct nearest_query {
     _Atomic double limit; /* rows above it are in no answer: falls */
 } nearest_query;
 
+/* Estimates of all rows, where there are products, then the scan: the first limit lies between. */
+typedef enum nearest_phase { NEAREST_ESTIMATE, NEAREST_SCAN } nearest_phase;
+
 typedef struct nearest_run {
     vs_store *store;
     const vs_view *view;
@@ -99,12 +102,13 @@ typedef struct nearest_run {
      * not wanted */
     int32_t *sample_dots;
     int is_sampled;      /* they are there */
-    int is_before_limit; /* the task estimates, and scans later */
     float *direction;    /* owned: of the first query, for the view's learner; NULL: not wanted */
     size_t learned_code; /* number of the learner's description in codes */
     nearest_worker *workers;
     int worker_count;
-    atomic_size_t next; /* cell to take */
+    atomic_size_t next[2]; /* cell to take, for each nearest_phase */
+    atomic_int phase;      /* that the workers are in */
+    atomic_int estimating; /* workers that may still estimate */
     atomic_int is_cancelled;
     int (*poll)(void *arg); /* on worker 0 between cells: not SQLITE_OK ends the scan */
     void *poll_arg;
@@ -158,8 +162,8 @@ size_t vs_nearest_mask(const nearest_run *run, const uint64_t *has, size_t cell,
 /* Number of the description that the cell's codes were made with. */
 size_t vs_nearest_code(const nearest_run *run, size_t cell);
 
-/* Takes cells from the counter until there are none: a task of the pool. Cells that are not in
- * memory are passed over. */
+/* Takes cells from the counter until there are none, in each phase from run->phase on: a task of
+ * the pool. Cells that are not in memory are passed over. */
 void vs_nearest_scan_task(void *arg, int worker);
 
 /* Drops candidates beyond the limit. */

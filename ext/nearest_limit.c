@@ -17,9 +17,11 @@
 
 #include <math.h>
 
-#define LIMIT_FETCH 16384   /* bytes of the next cell's plane: the rest follows by itself */
-#define LIMIT_FETCH_ROWS 6  /* rows fetched ahead of the one that is looked at ... */
-#define LIMIT_FETCH_CELLS 6 /* and what tells where they are, ahead of that */
+#define LIMIT_FETCH 16384    /* bytes of the next cell's plane: the rest follows by itself */
+#define LIMIT_FETCH_ROWS 6   /* rows fetched ahead of the one that is looked at ... */
+#define LIMIT_FETCH_CELLS 6  /* and what tells where they are, ahead of that */
+#define LIMIT_APART 2        /* a byte of rows apart takes as long as so many of rows in line */
+#define LIMIT_TERM_BYTES 256 /* that are read for four terms of a row */
 #define LIMIT_CHUNK 8 /* estimates that the compiler computes together: divides VS_SLOTS_MIN */
 
 int vs_nearest_next_rows(const uint64_t *mask, size_t slots, size_t from, size_t *out_first,
@@ -54,8 +56,9 @@ nearest_way vs_nearest_way(const nearest_run *run, size_t cell)
             groups += (word >> (g * VSK_FRONT_ROWS) & 0xffffu) != 0;
         }
     }
-    /* what is less to read: whole groups of the front plane, or plane B of the rows */
-    int is_by_row = has_front ? rows * (run->view->code_dim / 2) <
+    /* what takes less time to read: whole groups of the front plane one after the other, or rows here
+     * and there with four lines of their terms */
+    int is_by_row = has_front ? LIMIT_APART * rows * (run->view->code_dim / 2 + LIMIT_TERM_BYTES) <
                                     groups * VSK_FRONT_ROWS * run->fronts[cell]->basis->m
                               : rows * SHARE < run->view->slots;
     return is_by_row ? NEAREST_BY_ROW : has_front ? NEAREST_BY_FRONT : NEAREST_BY_CELL;

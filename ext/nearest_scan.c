@@ -15,6 +15,7 @@
 #include "nearest_impl.h"
 
 #include "../kernels/bits.h"
+#include "lock.h"
 
 #include <math.h>
 
@@ -502,13 +503,14 @@ static void scan_prefetch(const nearest_run *run, size_t cell)
 }
 
 /* What the task does with one cell. */
-static int scan_visit(nearest_run *run, nearest_worker *worker, size_t cell, int can_grow)
+static int scan_visit(nearest_run *run, nearest_worker *worker, nearest_phase phase, size_t cell,
+                      int can_grow)
 {
     size_t next = cell + (size_t)run->worker_count;
     if (run->rows != NULL && run->rows->cells[cell] == VS_ROWSET_NONE) {
         return SQLITE_OK;
     }
-    if (run->is_before_limit) {
+    if (phase == NEAREST_ESTIMATE) {
         vs_nearest_estimate_cell(run, worker, cell, next);
         return SQLITE_OK;
     }
@@ -521,18 +523,18 @@ static int scan_visit(nearest_run *run, nearest_worker *worker, size_t cell, int
 }
 
 /* What is pending after the last cell. */
-static int scan_finish(nearest_run *run, nearest_worker *worker, int can_grow)
+static int scan_finish(nearest_run *run, nearest_worker *worker, nearest_phase phase, int can_grow)
 {
-    if (run->is_before_limit) {
+    if (phase == NEAREST_ESTIMATE) {
         vs_nearest_estimate_pending(run, worker);
         return SQLITE_OK;
     }
     return vs_nearest_scan_pending(run, worker, can_grow);
 }
 
-void vs_nearest_scan_task(void *arg, int number)
+/* One phase of one worker. */
+static void scan_phase(nearest_run *run, int number, nearest_phase phase)
 {
-    nearest_run *run = arg;
     nearest_worker *worker = &run->workers[number];
     int64_t polled = vs_metrics_now_ns();
     int is_end = 0;
@@ -540,10 +542,10 @@ void vs_nearest_scan_task(void *arg, int number)
         if (atomic_load_explicit(&run->is_cancelled, memory_order_relaxed)) {
             return;
         }
-        size_t cell = atomic_fetch_add_explicit(&run->next, 1, memory_order_relaxed);
+        size_t cell = atomic_fetch_add_explicit(&run->next[phase], 1, memory_order_relaxed);
         is_end = cell >= run->view->cell_count;
-        int rc = is_end ? scan_finish(run, worker, number == 0)
-                        : scan_visit(run, worker, cell, number == 0);
+        int rc = is_end ? scan_finish(run, worker, phase, number == 0)
+                        : scan_visit(run, worker, phase, cell, number == 0);
         if (rc == SQLITE_FULL) {
             return; /* the caller finishes what is left */
         }
@@ -557,4 +559,39 @@ void vs_nearest_scan_task(void *arg, int number)
             atomic_store_explicit(&run->is_cancelled, 1, memory_order_relaxed);
         }
     }
+}
+
+/*
+ * The estimates of one worker; at its return all are made, and the first limit is set by worker 0.
+ * The others wait for that without sleeping: it is a matter of microseconds, in which a sleeping
+ * thread would hardly wake. A worker that comes later than all cells were taken finds nothing to do.
+ */
+static void scan_estimate(nearest_run *run, int number)
+{
+    atomic_fetch_add(&run->estimating, 1);
+    if (atomic_load(&run->phase) == NEAREST_ESTIMATE) {
+        scan_phase(run, number, NEAREST_ESTIMATE);
+    }
+    atomic_fetch_sub(&run->estimating, 1);
+    if (number == 0) {
+        while (atomic_load(&run->estimating) > 0) {
+            VS_LOCK_YIELD();
+        }
+        if (run->poll_rc == SQLITE_OK) {
+            vs_nearest_first_limit(run);
+        }
+        atomic_store(&run->phase, NEAREST_SCAN);
+    }
+    while (atomic_load(&run->phase) == NEAREST_ESTIMATE) {
+        VS_LOCK_YIELD();
+    }
+}
+
+void vs_nearest_scan_task(void *arg, int number)
+{
+    nearest_run *run = arg;
+    if (atomic_load(&run->phase) == NEAREST_ESTIMATE) {
+        scan_estimate(run, number);
+    }
+    scan_phase(run, number, NEAREST_SCAN);
 }
