@@ -164,11 +164,12 @@ typedef struct vsk_code_test {
  * to lane i mod 16. All arithmetic is modulo 2^32.
  *     lane j starts as VSK_CHECKSUM_SEED * (j + 1)
  *     each of its words w:      h = (h ^ w) * VSK_CHECKSUM_STEP;  h ^= h >> 15
- * Then sum = VSK_CHECKSUM_SEED, and for x = lane 0, ... lane 15, the low and the high 32 bits of n:
- *     sum = (sum ^ x) * VSK_CHECKSUM_FOLD;  sum ^= sum >> 13
- * and last: sum ^= sum >> 16. Every step is a bijection of the state for a fixed word and of the
- * word for a fixed state: a change within one lane's word always changes the result, other changes
- * escape with probability 2^-32.
+ * Then a tree over the lanes, for records are short; mix(x) is y ^ y >> 13 of
+ * y = x * VSK_CHECKSUM_FOLD:
+ *     for half = 8, 4, 2, 1 and j < half:   lane j = mix(lane j ^ lane j+half turned by 16 bits)
+ *     sum = mix(lane 0 ^ low 32 bits of n);  sum = mix(sum ^ high 32 bits of n);  sum ^= sum >> 16
+ * Every step is a bijection of the state for a fixed word and of the word for a fixed state: a
+ * change within one word always changes the result, other changes escape with probability 2^-32.
  */
 #define VSK_CHECKSUM_SEED 0x9E3779B1u
 #define VSK_CHECKSUM_STEP 0x85EBCA6Bu

@@ -449,17 +449,30 @@ VSK_INLINE void code_checksum_start(uint32_t lanes[16])
     }
 }
 
-/* The end of the checksum, from its lanes. */
-VSK_INLINE uint32_t code_checksum_fold(const uint32_t lanes[16], size_t n)
+VSK_INLINE uint32_t code_checksum_mix(uint32_t x)
 {
-    uint32_t sum = VSK_CHECKSUM_SEED;
+    x *= VSK_CHECKSUM_FOLD;
+    return x ^ (x >> 13);
+}
 
-    for (int j = 0; j < 18; j++) {
-        uint32_t x = j < 16 ? lanes[j] : (uint32_t)((uint64_t)n >> (32 * (j - 16)));
-        sum = (sum ^ x) * VSK_CHECKSUM_FOLD;
-        sum ^= sum >> 13;
-    }
+/* The end of the checksum, when one lane is left. */
+VSK_INLINE uint32_t code_checksum_end(uint32_t lane, size_t n)
+{
+    uint32_t sum = code_checksum_mix(lane ^ (uint32_t)n);
+    sum = code_checksum_mix(sum ^ (uint32_t)((uint64_t)n >> 32));
     return sum ^ (sum >> 16);
+}
+
+/* The checksum from its lanes, which it changes. */
+VSK_INLINE uint32_t code_checksum_fold(uint32_t lanes[16], size_t n)
+{
+    for (int half = 8; half > 0; half /= 2) {
+        for (int j = 0; j < half; j++) {
+            uint32_t other = lanes[j + half];
+            lanes[j] = code_checksum_mix(lanes[j] ^ (other << 16 | other >> 16));
+        }
+    }
+    return code_checksum_end(lanes[0], n);
 }
 
 /* alpha' and beta' of code.h. */

@@ -8,6 +8,7 @@
 
 #if defined(VSK_X86)
 #include "avx2_begin.h"
+#include "checksum_avx2.h"
 
 /* ---- rotation ---- */
 
@@ -380,9 +381,7 @@ uint32_t vsk_checksum_bit_avx2(const void *data, size_t n)
         low_u32x8 = code_checksum_step_avx2(low_u32x8, block);
         high_u32x8 = code_checksum_step_avx2(high_u32x8, block + 32);
     }
-    _mm256_storeu_si256((__m256i *)(void *)lanes, low_u32x8);
-    _mm256_storeu_si256((__m256i *)(void *)(lanes + 8), high_u32x8);
-    return code_checksum_fold(lanes, n);
+    return checksum_fold_avx2(low_u32x8, high_u32x8, n);
 }
 
 #include "../isa_end.h"

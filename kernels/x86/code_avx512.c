@@ -6,6 +6,7 @@
 
 #if defined(VSK_X86)
 #include "avx512_begin.h"
+#include "checksum_avx2.h"
 
 enum { CODE_LANES_AVX512 = 16 };
 
@@ -87,8 +88,8 @@ uint32_t vsk_checksum_bit_avx512(const void *data, size_t n)
         __m512i last = _mm512_maskz_loadu_epi8(~(uint64_t)0 >> (64 - rest), p);
         h_u32x16 = code_checksum_step_avx512(h_u32x16, last);
     }
-    _mm512_storeu_si512(lanes, h_u32x16);
-    return code_checksum_fold(lanes, n);
+    return checksum_fold_avx2(_mm512_castsi512_si256(h_u32x16),
+                              _mm512_extracti64x4_epi64(h_u32x16, 1), n);
 }
 
 #include "../isa_end.h"

@@ -370,8 +370,8 @@ static void the_largest_products_fit(void **state)
 
 static uint32_t code_oracle_checksum(const unsigned char *data, size_t n)
 {
-    uint32_t lanes[16];
-    uint32_t sum = 0x9E3779B1u;
+    uint32_t lanes[16 + 2];
+    uint32_t sum = 0;
 
     for (uint32_t j = 0; j < 16; j++) {
         lanes[j] = 0x9E3779B1u * (j + 1);
@@ -384,10 +384,18 @@ static uint32_t code_oracle_checksum(const unsigned char *data, size_t n)
         uint32_t h = (lanes[i % 16] ^ word) * 0x85EBCA6Bu;
         lanes[i % 16] = h ^ h >> 15;
     }
-    for (int j = 0; j < 18; j++) {
-        uint32_t x = j < 16 ? lanes[j] : (uint32_t)((uint64_t)n >> (j == 16 ? 0 : 32));
-        sum = (sum ^ x) * 0xC2B2AE35u;
-        sum ^= sum >> 13;
+    for (size_t count = 16; count > 1; count /= 2) { /* halves of the lanes, one upon the other */
+        for (size_t j = 0; j < count / 2; j++) {
+            uint32_t turned = lanes[j + count / 2] % 65536 * 65536 + lanes[j + count / 2] / 65536;
+            lanes[j] = (lanes[j] ^ turned) * 0xC2B2AE35u;
+            lanes[j] ^= lanes[j] / 8192;
+        }
+    }
+    lanes[16] = (uint32_t)n;
+    lanes[17] = (uint32_t)((uint64_t)n >> 32);
+    for (size_t j = 16; j < 18; j++) {
+        sum = ((j == 16 ? lanes[0] : sum) ^ lanes[j]) * 0xC2B2AE35u;
+        sum ^= sum / 8192;
     }
     return sum ^ sum >> 16;
 }
@@ -426,10 +434,10 @@ static void checksum_of_known_bytes(void **state)
     for (size_t i = 0; i < sizeof data; i++) {
         data[i] = (unsigned char)(i * 7);
     }
-    assert_int_equal(vsk_checksum_bit_scalar(data, 0), 0xa767dd59u);
-    assert_int_equal(vsk_checksum_bit_scalar(data, 1), 0x7a20393eu);
-    assert_int_equal(vsk_checksum_bit_scalar(data, 64), 0x1ac06d20u);
-    assert_int_equal(vsk_checksum_bit_scalar(data, 200), 0x4355fd43u);
+    assert_int_equal(vsk_checksum_bit_scalar(data, 0), 0xdd1465b0u);
+    assert_int_equal(vsk_checksum_bit_scalar(data, 1), 0x07839684u);
+    assert_int_equal(vsk_checksum_bit_scalar(data, 64), 0x33136cebu);
+    assert_int_equal(vsk_checksum_bit_scalar(data, 200), 0x5a0db1dbu);
 }
 
 static void checksum_notices_every_damaged_bit(void **state)

@@ -202,7 +202,7 @@ static void a_head_comes_back(void **state)
     (void)state;
     make_head(bytes);
     has_bytes(bytes, sizeof bytes,
-              "565348311b1fd08d303132333435363738396162636465"
+              "5653483109e8dc10303132333435363738396162636465"
               "00bc9a7856341200000300000000000000");
     assert_int_equal(vs_format_read_head(T, bytes, sizeof bytes, &head, &err), SQLITE_OK);
     assert_memory_equal(head.stamp, "0123456789abcde", VS_STAMP_BYTES);
@@ -292,7 +292,7 @@ static void a_cell_comes_back(void **state)
     (void)state;
     assert_int_equal(vs_format_write_cell(&cell, 16, 2, bytes), 74);
     has_bytes(bytes, 74,
-              "5653433162b3c7370700000000000000feffffffffffffff"
+              "5653433103d4e6340700000000000000feffffffffffffff"
               "30313233343536373839616263646500"
               "0200000001000000"
               "1000000002000000"
@@ -408,7 +408,7 @@ static void a_vector_record_comes_back(void **state)
     (void)state;
     memset(bytes, 0xee, sizeof bytes);
     vs_format_write_record(-5, "abcdefg", RECORD_VECTOR, RECORD_BYTES, bytes);
-    has_bytes(bytes, sizeof bytes, "c8f0607101000080fbffffffffffffff6162636465666700");
+    has_bytes(bytes, sizeof bytes, "19fa888401000080fbffffffffffffff6162636465666700");
     assert_int_equal(vs_format_read_record(T, 0, 33, bytes, sizeof bytes, RECORD_VECTOR,
                                            RECORD_BYTES, &rowid, &vector, &err),
                      SQLITE_OK);
@@ -552,7 +552,7 @@ static void a_code_comes_back(void **state)
     (void)state;
     vs_format_write_code(&record, CODE_DIM, bytes, bytes + COARSE_BYTES);
     has_bytes(bytes, VS_CODE_HEADER_BYTES,
-              "8c3206c44ea246250000000000000080"
+              "8683ce70bebbc4410000000000000080"
               "0000c03f"
               "0000003f0000403f00000040"
               "0000803f000000000000803e"
@@ -700,7 +700,7 @@ static void a_description_comes_back(void **state)
     size_t n = 0;
     (void)state;
     void *bytes = make_description(&n);
-    has_bytes(bytes, n, "56534431a7466735887766554433221101000000030000000000803f000000c00000003f");
+    has_bytes(bytes, n, "56534431ba97d5a5887766554433221101000000030000000000803f000000c00000003f");
     assert_int_equal(
         vs_format_read_description(T, bytes, n, 0x1122334455667788, 3, &description, &err),
         SQLITE_OK);
