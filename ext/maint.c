@@ -19,28 +19,7 @@
 
 /* ---- the cells of a table -------------------------------------------------------------------- */
 
-typedef struct maint_cells {
-    vs_cell *cells; /* owned */
-    size_t count, capacity;
-} maint_cells;
-
-static int maint_add_cell(void *arg, const vs_cell *cell)
-{
-    maint_cells *list = arg;
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity == 0 ? 64 : 2 * list->capacity;
-        vs_cell *cells = sqlite3_realloc64(list->cells, capacity * sizeof *cells);
-        if (cells == NULL) {
-            return SQLITE_NOMEM;
-        }
-        list->cells = cells;
-        list->capacity = capacity;
-    }
-    list->cells[list->count++] = *cell;
-    return SQLITE_OK;
-}
-
-static int maint_list(vs_store *store, maint_cells *out, vs_err *err)
+static int maint_list(vs_store *store, vs_cell_list *out, vs_err *err)
 {
     vs_head head;
     memset(out, 0, sizeof *out);
@@ -49,7 +28,7 @@ static int maint_list(vs_store *store, maint_cells *out, vs_err *err)
         rc = vs_store_head(store, &head, err);
     }
     if (rc == SQLITE_OK) {
-        rc = vs_store_cells(store, &head, maint_add_cell, out, err);
+        rc = vs_store_list_cells(store, &head, out, err);
     }
     return rc;
 }
@@ -67,7 +46,7 @@ static int maint_compare(const void *a, const void *b)
     return left->id < right->id ? -1 : left->id > right->id;
 }
 
-static int maint_learn(vs_store *store, int vector, const maint_cells *list, int is_always,
+static int maint_learn(vs_store *store, int vector, const vs_cell_list *list, int is_always,
                        vs_err *err);
 
 /* ---- optimize -------------------------------------------------------------------------------- */
@@ -155,7 +134,7 @@ static int maint_merge_part(maint_work *work, vs_cell *cells, size_t count)
     return rc;
 }
 
-static int maint_merge(maint_work *work, maint_cells *list)
+static int maint_merge(maint_work *work, vs_cell_list *list)
 {
     int rc = SQLITE_OK;
     if (list->count > 0) { /* qsort takes no NULL */
@@ -171,7 +150,7 @@ static int maint_merge(maint_work *work, maint_cells *list)
 }
 
 /* Codes again what was coded with an older description. */
-static int maint_recode(maint_work *work, const maint_cells *list, int is_all)
+static int maint_recode(maint_work *work, const vs_cell_list *list, int is_all)
 {
     vs_store *store = work->store;
     int rc = SQLITE_OK;
@@ -216,7 +195,7 @@ static void maint_end(maint_work *work)
 static int maint_optimize(vs_store *store, int64_t rows, vs_err *err)
 {
     maint_work work;
-    maint_cells list;
+    vs_cell_list list;
     int rc = maint_begin(&work, store, "optimize", rows, err);
     if (rc == SQLITE_OK) {
         rc = maint_list(store, &list, err);
@@ -291,7 +270,7 @@ static int maint_is_far(const vs_code *current, const float *mean, double square
 
 /* Makes the mean of rows from cells spread evenly over the table the anchor of a column; unless
  * is_always, only where the present one is far from it. */
-static int maint_learn(vs_store *store, int vector, const maint_cells *list, int is_always,
+static int maint_learn(vs_store *store, int vector, const vs_cell_list *list, int is_always,
                        vs_err *err)
 {
     const vs_code *current = NULL;
@@ -329,7 +308,7 @@ static int maint_learn(vs_store *store, int vector, const maint_cells *list, int
 static int maint_recode_all(vs_store *store, vs_err *err)
 {
     maint_work work;
-    maint_cells list;
+    vs_cell_list list;
     int rc = maint_begin(&work, store, "rebuild", INT64_MAX, err);
     if (rc == SQLITE_OK) {
         rc = maint_list(store, &list, err);
@@ -348,7 +327,7 @@ static int maint_recode_all(vs_store *store, vs_err *err)
 /* Deletes every row of an index over a content table: it is filled again. */
 static int maint_empty(vs_store *store, vs_err *err)
 {
-    maint_cells list;
+    vs_cell_list list;
     int64_t *ids = sqlite3_malloc64(store->geometry.slots * sizeof *ids);
     int rc = ids == NULL ? SQLITE_NOMEM : SQLITE_OK;
     memset(&list, 0, sizeof list);

@@ -182,6 +182,14 @@ static inline void vs_nearest_fetch(const void *at, size_t bytes)
 #endif
 }
 
+/* The product of one plane of a row with one of a query. */
+static inline int32_t vs_nearest_dot(const int8_t *q, const uint8_t *row, size_t code_dim)
+{
+    int32_t out = 0;
+    vsk_get()->code_dot(q, code_dim, 1, row, code_dim / 2, 1, code_dim, &out);
+    return out;
+}
+
 /* Does the filter want a row at this canonical distance? */
 int vs_nearest_wants(const vs_filter *filter, double distance, int64_t rowid);
 

@@ -296,13 +296,6 @@ static void limit_sample_cell(nearest_run *run, size_t query, size_t cell, vsk_t
     }
 }
 
-static int32_t limit_dot(const int8_t *q, const uint8_t *row, size_t code_dim)
-{
-    int32_t out = 0;
-    vsk_get()->code_dot(q, code_dim, 1, row, code_dim / 2, 1, code_dim, &out);
-    return out;
-}
-
 /* The upper bound of one row, from all of its code; NaN where it is not surely wanted. */
 static double limit_high(const nearest_run *run, size_t query, int64_t place)
 {
@@ -313,8 +306,9 @@ static double limit_high(const nearest_run *run, size_t query, int64_t place)
     size_t n = block->code_dim;
     const uint8_t *b = block->plane_b + slot * block->b_stride;
     const uint8_t *c = block->plane_c + slot * (n / 2);
-    vs_probe_products products = {limit_dot(probe->q.high, b, n), limit_dot(probe->q.high, c, n),
-                                  limit_dot(probe->q.low, b, n), limit_dot(probe->q.low, c, n)};
+    vs_probe_products products = {
+        vs_nearest_dot(probe->q.high, b, n), vs_nearest_dot(probe->q.high, c, n),
+        vs_nearest_dot(probe->q.low, b, n), vs_nearest_dot(probe->q.low, c, n)};
     double lo, hi;
     vs_probe_bounds(probe, VS_PROBE_FINE, &products, (double)block->r[slot],
                     (double)block->cos8[slot], (double)block->sin8[slot], (double)block->inv8[slot],

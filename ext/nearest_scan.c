@@ -173,13 +173,6 @@ static int scan_add_candidate(const scan_place *place, uint32_t slot, double lo,
 
 /* ---- coded cells ----------------------------------------------------------------------------- */
 
-static int32_t scan_dot(const int8_t *q, const uint8_t *row, size_t code_dim)
-{
-    int32_t out = 0;
-    vsk_get()->code_dot(q, code_dim, 1, row, code_dim / 2, 1, code_dim, &out);
-    return out;
-}
-
 /* The steps after plane B for one row. */
 static int scan_row(const scan_place *place, const vs_probe *probe, uint32_t slot, int32_t high_b)
 {
@@ -201,13 +194,13 @@ static int scan_row(const scan_place *place, const vs_probe *probe, uint32_t slo
             return SQLITE_OK;
         }
     } else if (probe->is_usable && !isnan(block->r[slot])) {
-        products.high_c = scan_dot(probe->q.high, c, block->code_dim);
+        products.high_c = vs_nearest_dot(probe->q.high, c, block->code_dim);
         vs_probe_bounds(probe, VS_PROBE_BOTH, &products, r, cos8, sin8, inv8, &lo, &hi);
         if (lo > lane->limit || hi < place->run->floor) {
             return SQLITE_OK;
         }
-        products.low_b = scan_dot(probe->q.low, b, block->code_dim);
-        products.low_c = scan_dot(probe->q.low, c, block->code_dim);
+        products.low_b = vs_nearest_dot(probe->q.low, b, block->code_dim);
+        products.low_c = vs_nearest_dot(probe->q.low, c, block->code_dim);
         vs_probe_bounds(probe, VS_PROBE_FINE, &products, r, cos8, sin8, inv8, &lo, &hi);
         if (lo > lane->limit || hi < place->run->floor) {
             return SQLITE_OK;
@@ -226,9 +219,9 @@ static int scan_single(const scan_place *place, const vs_probe *probe, uint32_t 
     double lo = -INFINITY, hi = INFINITY;
     if (probe->is_usable) {
         products.high_b =
-            dot != NULL
-                ? *dot
-                : scan_dot(probe->q.high, block->plane_b + slot * block->b_stride, block->code_dim);
+            dot != NULL ? *dot
+                        : vs_nearest_dot(probe->q.high, block->plane_b + slot * block->b_stride,
+                                         block->code_dim);
         vs_probe_bounds(probe, VS_PROBE_PLANE_B, &products, (double)block->r[slot],
                         (double)block->cos4[slot], (double)block->sin4[slot],
                         (double)block->inv4[slot], &lo, &hi);

@@ -567,6 +567,28 @@ int vs_store_cells(vs_store *store, const vs_head *head,
     return vs_store_done(store, stmt, rc, "reading the cells", err);
 }
 
+static int store_add_cell(void *arg, const vs_cell *cell)
+{
+    vs_cell_list *list = arg;
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity == 0 ? 64 : 2 * list->capacity;
+        vs_cell *cells = sqlite3_realloc64(list->cells, capacity * sizeof *cells);
+        if (cells == NULL) {
+            return SQLITE_NOMEM;
+        }
+        list->cells = cells;
+        list->capacity = capacity;
+    }
+    list->cells[list->count++] = *cell;
+    return SQLITE_OK;
+}
+
+int vs_store_list_cells(vs_store *store, const vs_head *head, vs_cell_list *out, vs_err *err)
+{
+    memset(out, 0, sizeof *out);
+    return vs_store_cells(store, head, store_add_cell, out, err);
+}
+
 int vs_store_cell(vs_store *store, int64_t id, vs_cell *out, vs_err *err)
 {
     sqlite3_stmt *stmt;

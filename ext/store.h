@@ -134,6 +134,12 @@ int vs_store_head(vs_store *store, vs_head *out, vs_err *err);
  */
 int vs_store_cells(vs_store *store, const vs_head *head,
                    int (*each)(void *arg, const vs_cell *cell), void *arg, vs_err *err);
+/* The same as a list: out->cells is the caller's to free (sqlite3_free), also after an error. */
+typedef struct vs_cell_list {
+    vs_cell *cells;
+    size_t count, capacity;
+} vs_cell_list;
+int vs_store_list_cells(vs_store *store, const vs_head *head, vs_cell_list *out, vs_err *err);
 int vs_store_cell(vs_store *store, int64_t id, vs_cell *out,
                   vs_err *err); /* CORRUPT when there is none */
 /* Closes what reading left open, which would hold a read transaction: at the end of each search. */

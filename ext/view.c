@@ -17,8 +17,8 @@
 #include <stdlib.h>
 
 #define VIEW_ALIGN 64
-#define VIEW_LOAD_NS 2000000  /* of one search that has found little in memory */
-#define VIEW_JOB_CELLS 64     /* a longer load is shown in vec_jobs */
+#define VIEW_LOAD_NS 2000000 /* of one search that has found little in memory */
+#define VIEW_JOB_CELLS 64    /* a longer load is shown in vec_jobs */
 
 static size_t view_align(size_t n)
 {
@@ -327,27 +327,6 @@ int vs_view_vectors(vs_store *store, const vs_view *view, size_t i, vs_block **s
 
 /* ---- the directory --------------------------------------------------------------------------- */
 
-typedef struct view_cells {
-    vs_cell *cells; /* owned */
-    size_t count, capacity;
-} view_cells;
-
-static int view_add_cell(void *arg, const vs_cell *cell)
-{
-    view_cells *list = arg;
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity == 0 ? 64 : 2 * list->capacity;
-        vs_cell *cells = sqlite3_realloc64(list->cells, capacity * sizeof *cells);
-        if (cells == NULL) {
-            return SQLITE_NOMEM;
-        }
-        list->cells = cells;
-        list->capacity = capacity;
-    }
-    list->cells[list->count++] = *cell;
-    return SQLITE_OK;
-}
-
 static void view_before_free(vs_cached *self)
 {
     vs_view *view = (vs_view *)(void *)self;
@@ -369,7 +348,7 @@ static int view_compare_cells(const void *a, const void *b)
 }
 
 /* They come by id, and without partitions that is the order wanted. */
-static void view_sort_cells(view_cells *list)
+static void view_sort_cells(vs_cell_list *list)
 {
     for (size_t i = 1; i < list->count; i++) {
         if (view_compare_cells(&list->cells[i - 1], &list->cells[i]) > 0) {
@@ -409,8 +388,8 @@ static int view_sort_by_id(vs_view *view)
     return SQLITE_OK;
 }
 
-static int view_new(const vs_store *store, int vector, const vs_head *head, const view_cells *list,
-                    vs_view **out)
+static int view_new(const vs_store *store, int vector, const vs_head *head,
+                    const vs_cell_list *list, vs_view **out)
 {
     size_t cells_at = view_align(sizeof(vs_view));
     size_t ids_at = cells_at + view_align(list->count * sizeof(vs_view_cell));
@@ -439,6 +418,14 @@ static int view_new(const vs_store *store, int vector, const vs_head *head, cons
     return SQLITE_OK;
 }
 
+/* Where a connection begins to load: many that begin at once would read the same cells at the same
+ * time, and throw all but one copy away. */
+static size_t view_first_cell(const vs_store *store, const vs_view *view)
+{
+    uint64_t mixed = (uint64_t)(uintptr_t)store * 0x9E3779B97F4A7C15u;
+    return view->cell_count == 0 ? 0 : (size_t)(mixed >> 32) % view->cell_count;
+}
+
 /*
  * Takes the cells from the cache, and loads others into it: for some milliseconds, or as many as
  * were there. So the first search of a process does not wait for the whole table, and a few
@@ -458,8 +445,13 @@ static int view_load(vs_store *store, vs_view *view, int *out_is_complete, vs_er
     if (view->cell_count - found >= VIEW_JOB_CELLS) {
         job = vs_job_begin("vecshard", store->label, "load", view->live);
     }
+    size_t first = view_first_cell(store, view);
     for (size_t i = 0; i < view->cell_count && rc == SQLITE_OK; i++) {
-        if (view->cells[i].block != NULL) {
+        vs_view_cell *entry = &view->cells[(first + i) % view->cell_count];
+        if (entry->block == NULL) { /* or has another connection loaded it meanwhile? */
+            entry->block = view_find_block(store, view->vector, &entry->cell);
+        }
+        if (entry->block != NULL) {
             continue;
         }
         if (loaded >= found && vs_metrics_now_ns() > deadline) {
@@ -467,9 +459,8 @@ static int view_load(vs_store *store, vs_view *view, int *out_is_complete, vs_er
             break;
         }
         vs_store_note_pages(store);
-        rc =
-            view_share_block(store, view->vector, &view->cells[i].cell, &view->cells[i].block, err);
-        if (view_is_private(store, view->vector, &view->cells[i].cell)) {
+        rc = view_share_block(store, view->vector, &entry->cell, &entry->block, err);
+        if (view_is_private(store, view->vector, &entry->cell)) {
             *out_is_complete = 0; /* a view that others find has to have it */
         }
         loaded++;
@@ -523,7 +514,7 @@ int vs_view_get(vs_store *store, int vector, vs_view **out, vs_err *err)
 {
     vs_head head;
     vs_cache_key key;
-    view_cells list = {NULL, 0, 0};
+    vs_cell_list list = {NULL, 0, 0};
     int is_complete = 1;
     *out = NULL;
     int rc = vs_store_load(store, err);
@@ -544,7 +535,7 @@ int vs_view_get(vs_store *store, int vector, vs_view **out, vs_err *err)
     }
     vs_cached_unref(view);
     view = NULL;
-    rc = vs_store_cells(store, &head, view_add_cell, &list, err);
+    rc = vs_store_list_cells(store, &head, &list, err);
     if (rc == SQLITE_OK) {
         view_sort_cells(&list);
         rc = view_new(store, vector, &head, &list, &view);
