@@ -19,6 +19,7 @@
 #if (defined(__unix__) || defined(__APPLE__)) && !defined(__EMSCRIPTEN__)
 #define POOL_THREADS 1
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 #endif
@@ -131,6 +132,9 @@ static void pool_start(int count)
         return;
     }
     (void)pthread_attr_setstacksize(&attributes, POOL_STACK_BYTES);
+    /* like any thread, not in the real-time class that the host's may have: workers yield to wait */
+    (void)pthread_attr_setinheritsched(&attributes, PTHREAD_EXPLICIT_SCHED);
+    (void)pthread_attr_setschedpolicy(&attributes, SCHED_OTHER);
     (void)sigfillset(
         &all); /* signals are the host's threads' business; a new thread inherits the mask */
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);

@@ -9,7 +9,7 @@
  *
  *   VS_SOAK_SECONDS  time of the first part (default 4)
  *
- * Build it with -fsanitize=thread to look for races (TSAN_OPTIONS=die_after_fork=0); cmocka's
+ * Build it with -fsanitize=thread to look for races (TSAN_OPTIONS="die_after_fork=0 report_thread_leaks=0"); cmocka's
  * asserts are kept on the main thread.
  */
 #define _POSIX_C_SOURCE 200809L
