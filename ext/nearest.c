@@ -827,7 +827,8 @@ int vs_nearest_batch(vs_nearest *nearest, const void *queries, size_t count,
         size_t lane_bytes = 4 * (wanted + NEAREST_CANDIDATES_MIN) * sizeof(nearest_candidate);
         size_t group = NEAREST_BATCH_LANE_BYTES / lane_bytes;
         size_t dots = NEAREST_BATCH_DOT_BYTES / (view->cell_count * view->slots * sizeof(int32_t));
-        group = dots < group ? dots : group;
+        int has_products = vs_learner_basis(view->learner) != NULL || rows != NULL;
+        group = has_products && dots < group ? dots : group;
         group = group < 1 ? 1 : group > NEAREST_BATCH_MAX ? NEAREST_BATCH_MAX : group;
         for (size_t first = 0; first < count && rc == SQLITE_OK; first += group) {
             size_t n = count - first < group ? count - first : group;

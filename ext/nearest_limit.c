@@ -359,7 +359,7 @@ void vs_nearest_first_limit(nearest_run *run)
                 vsk_topk_push(nearest, other->heap[i].distance, other->heap[i].id);
             }
         }
-        if (run->products == NULL) {
+        if (nearest->count == 0) { /* no products, or whole cells are wanted */
             limit_sample(run, query);
         }
         limit_set(run, query, nearest);

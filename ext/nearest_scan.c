@@ -244,6 +244,16 @@ static void scan_fetch_row(const nearest_run *run, const nearest_pending *row)
     }
 }
 
+/* Leaves what is pending, from number `first` on, to the caller. */
+static void scan_leave_pending(nearest_worker *worker, size_t first)
+{
+    for (size_t i = first; i < worker->pending_count; i++) {
+        uint32_t cell = worker->pending[i].cell;
+        worker->unfinished[cell / 64] |= (uint64_t)1 << (cell % 64);
+    }
+    worker->pending_count = 0;
+}
+
 int vs_nearest_scan_pending(nearest_run *run, nearest_worker *worker, int can_grow)
 {
     size_t count = worker->pending_count;
@@ -261,9 +271,8 @@ int vs_nearest_scan_pending(nearest_run *run, nearest_worker *worker, int can_gr
         scan_refresh_limit(run, row->query, &worker->lanes[row->query]);
         size_t code = vs_nearest_code(run, row->cell);
         rc = scan_single(&place, &worker->lanes[row->query].probes[code], row->slot, NULL);
-        for (size_t j = i; rc == SQLITE_FULL && j < count; j++) {
-            uint32_t cell = worker->pending[j].cell;
-            worker->unfinished[cell / 64] |= (uint64_t)1 << (cell % 64);
+        if (rc == SQLITE_FULL) {
+            scan_leave_pending(worker, i);
         }
     }
     worker->pending_count = 0;
@@ -540,6 +549,7 @@ static void scan_phase(nearest_run *run, int number, nearest_phase phase)
         int rc = is_end ? scan_finish(run, worker, phase, number == 0)
                         : scan_visit(run, worker, phase, cell, number == 0);
         if (rc == SQLITE_FULL) {
+            scan_leave_pending(worker, 0);
             return; /* the caller finishes what is left */
         }
         if (number == 0 && rc == SQLITE_OK && taken % SCAN_POLL_CELLS == 0 &&
