@@ -116,11 +116,16 @@ void vs_store_note_pages(vs_store *store)
     }
 }
 
-void vs_store_return_pages(vs_store *store)
+void vs_store_drop_pages(vs_store *store)
 {
     if (store->has_page_bytes && store->page_bytes < STORE_PAGE_BYTES_FEW) {
         (void)sqlite3_db_release_memory(store->db);
     }
+}
+
+void vs_store_return_pages(vs_store *store)
+{
+    vs_store_drop_pages(store);
     store->has_page_bytes = 0;
 }
 

@@ -151,6 +151,8 @@ void vs_store_end_reading(vs_store *store);
  */
 void vs_store_note_pages(vs_store *store);
 void vs_store_return_pages(vs_store *store);
+/* Gives back what was read since note_pages, in the middle of reading. */
+void vs_store_drop_pages(vs_store *store);
 /* loc of a rowid: 0 when there is no such row. CORRUPT when it is no valid place. */
 int vs_store_loc(vs_store *store, int64_t rowid, int64_t *out_loc, vs_err *err);
 /* rowid of a key value (TEXT PRIMARY KEY); *out_found 0 when there is none. */
