@@ -460,7 +460,9 @@ static int view_load(vs_store *store, vs_view *view, int *out_is_complete, vs_er
         }
         vs_store_note_pages(store);
         rc = view_share_block(store, view->vector, &entry->cell, &entry->block, err);
-        vs_store_drop_pages(store); /* at once: many connections may load, each its part */
+        if (entry->block != NULL) { /* at once: many connections may load, each its part */
+            vs_store_drop_pages(store);
+        }
         if (view_is_private(store, view->vector, &entry->cell)) {
             *out_is_complete = 0; /* a view that others find has to have it */
         }
