@@ -200,8 +200,9 @@ static void front_set_row(vs_front *front, const vs_block *block, size_t slot,
                           const front_products *products)
 {
     const vs_basis *basis = front->basis;
-    double r = (double)block->r[slot], cos8 = (double)block->cos8[slot];
-    double factor = r * cos8 * (double)block->inv8[slot];
+    const vs_row_terms *terms = &block->rows[slot];
+    double r = (double)terms->r, cos8 = (double)terms->cos8;
+    double factor = r * cos8 * (double)terms->inv8;
     double square = r * cos8 * r * cos8;
     double inside = 0.0, coded = 0.0, error = 0.0, rest_error = 0.0;
     front->t[slot] = NAN;
@@ -220,7 +221,7 @@ static void front_set_row(vs_front *front, const vs_block *block, size_t slot,
         error += (y - stored) * (y - stored);
     }
     double rest = front_rest(basis, square, inside, &rest_error);
-    double g = sqrt(error) + rest_error + r * ((double)block->sin8[slot] + FRONT_ROTATE) +
+    double g = sqrt(error) + rest_error + r * ((double)terms->sin8 + FRONT_ROTATE) +
                1.1 * basis->delta * r;
     front->t[slot] = (float)(coded + rest * rest);
     front->rest[slot] = (float)rest;

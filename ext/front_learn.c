@@ -151,8 +151,7 @@ static void learn_wait(learn_work *work, const vs_view *view)
     size_t rows = 0;
     work->searches++;
     for (size_t i = 0; i < view->cell_count; i++) {
-        const vs_view_cell *cell = &view->cells[i];
-        rows += vs_view_has_code(view, i, work->code_id) ? (size_t)cell->cell.live : 0;
+        rows += vs_view_has_code(view, i, work->code_id) ? (size_t)view->cells[i].live : 0;
     }
     if (work->searches <= LEARN_SEARCHES || rows < LEARN_ROWS_MIN) {
         return;
@@ -181,14 +180,14 @@ static const vs_block *learn_find_row(const learn_work *work, const vs_view *vie
     size_t looks = 0;
     for (size_t i = 0; i < view->cell_count && looks < LEARN_LOOKS; i++, looks++) {
         size_t cell = (number * view->cell_count / work->sample + i) % view->cell_count;
-        const vs_block *block = view->cells[cell].block;
+        const vs_block *block = view->blocks[cell];
         if (!vs_view_has_code(view, cell, work->code_id)) {
             continue;
         }
         for (size_t j = 0; j < block->slots; j++, looks++) {
             size_t slot = (number * 37 + j) % block->slots;
             if ((block->has[slot / 64] >> (slot % 64) & 1) &&
-                vs_code_in_range((double)block->r[slot]) && block->cos8[slot] > 0.0f) {
+                vs_code_in_range((double)block->rows[slot].r) && block->rows[slot].cos8 > 0.0f) {
                 *out_slot = slot;
                 return block;
             }
@@ -210,12 +209,13 @@ static void learn_collect(learn_work *work, const vs_view *view)
         }
         vsk_code_decode(block->plane_b + slot * block->b_stride, block->plane_c + slot * (n / 2), n,
                         row);
-        float length = block->r[slot] * block->cos8[slot];
+        const vs_row_terms *terms = &block->rows[slot];
+        float length = terms->r * terms->cos8;
         for (size_t j = 0; j < n; j++) {
-            row[j] *= length * block->inv8[slot];
+            row[j] *= length * terms->inv8;
         }
         work->squares[work->at] = length * length;
-        work->doubts[work->at] = block->r[slot] * block->sin8[slot];
+        work->doubts[work->at] = terms->r * terms->sin8;
         work->length += (double)(length * length) / (double)work->sample;
     }
     if (work->at < work->sample) {

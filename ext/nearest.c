@@ -11,7 +11,7 @@
  * An index over a content table finds rows there by rowid. One that is gone (replaced without a
  * trigger firing) is excluded, and the search repeated, for its bounds had counted for the limit.
  *
- * Calls: view.c, view_front.c, rowset.c, nearest_scan.c, front.c, front_learn.c, probe.c, scorer.c,
+ * Calls: nearest_prepare.c, nearest_scan.c, view.c, view_front.c, front_learn.c, rowset.c,
  * distance.c, pool.c, store.c, content.c.
  * Called by: vtab_index.c, search.c, batch.c.
  * Threads: the connection's; the scan on those of the pool.
@@ -23,11 +23,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define NEAREST_CANDIDATES_MIN 1024    /* room that a lane starts with */
-#define NEAREST_THREAD_BYTES (1 << 20) /* a scan of fewer bytes stays on one thread */
-#define NEAREST_ESTIMATES 4            /* times k rows that seem nearest give the first limit ... */
-#define NEAREST_ESTIMATES_MAX 64       /* ... for k below this; else k rows */
-#define NEAREST_POLL_ROWS 64           /* full vectors read between two looks for an interrupt */
+#define NEAREST_POLL_ROWS 64 /* full vectors read between two looks for an interrupt */
 #define NEAREST_BATCH_LANE_BYTES                                                                   \
     (32 << 20) /* memory for the candidates of the queries of one scan */
 #define NEAREST_BATCH_DOT_BYTES (32 << 20) /* and for run->products */
@@ -114,262 +110,7 @@ static int nearest_poll(void *arg)
     return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
-/* ---- one run --------------------------------------------------------------------------------- */
-
-static void nearest_free_lane(nearest_lane *lane)
-{
-    sqlite3_free(lane->highs_memory);
-    sqlite3_free(lane->candidates);
-    sqlite3_free(lane->probes);
-}
-
-static void nearest_free_run(nearest_run *run)
-{
-    for (int w = 0; run->workers != NULL && w < run->worker_count; w++) {
-        nearest_worker *worker = &run->workers[w];
-        for (size_t q = 0; worker->lanes != NULL && q < run->query_count; q++) {
-            nearest_free_lane(&worker->lanes[q]);
-        }
-        sqlite3_free(worker->lanes);
-        sqlite3_free(worker->dots);
-        sqlite3_free(worker->passed);
-        sqlite3_free(worker->pending);
-        sqlite3_free(worker->unfinished);
-    }
-    sqlite3_free(run->workers);
-    for (size_t q = 0; run->queries != NULL && q < run->query_count; q++) {
-        vs_scorer_free(&run->queries[q].scorer);
-        sqlite3_free(run->queries[q].probes);
-    }
-    sqlite3_free(run->queries);
-    sqlite3_free(run->planes);
-    sqlite3_free(run->direction);
-    sqlite3_free((void *)run->fronts);
-    sqlite3_free(run->products);
-    sqlite3_free(run->sample_dots);
-    sqlite3_free((void *)run->codes);
-}
-
-/* sqlite3_malloc64, zeroed; never of 0 bytes. */
-static void *nearest_alloc(size_t count, size_t size)
-{
-    size_t bytes = count == 0 ? size : count * size;
-    void *memory = sqlite3_malloc64(bytes);
-    if (memory != NULL) {
-        memset(memory, 0, bytes);
-    }
-    return memory;
-}
-
-/* The same, not zeroed. */
-static void *nearest_alloc_plain(size_t count, size_t size)
-{
-    return sqlite3_malloc64(count == 0 ? size : count * size);
-}
-
-/* The descriptions that the view's codes were made with. */
-static int nearest_find_codes(vs_nearest *nearest, nearest_run *run, vs_err *err)
-{
-    size_t capacity = 0;
-    int rc = SQLITE_OK;
-    for (size_t i = 0; i < run->view->cell_count && rc == SQLITE_OK; i++) {
-        const vs_cell *cell = &run->view->cells[i].cell;
-        uint64_t id = cell->code_id[nearest->vector];
-        size_t at = 0;
-        if (!cell->is_coded) {
-            continue;
-        }
-        while (at < run->code_count && run->codes[at]->id != id) {
-            at++;
-        }
-        if (at < run->code_count) {
-            continue;
-        }
-        if (run->code_count == capacity) {
-            capacity = capacity == 0 ? 4 : 2 * capacity;
-            const vs_code **codes = sqlite3_realloc64((void *)run->codes, capacity * sizeof *codes);
-            if (codes == NULL) {
-                return SQLITE_NOMEM;
-            }
-            run->codes = codes;
-        }
-        rc = vs_store_code(nearest->store, nearest->vector, id, &run->codes[run->code_count], err);
-        run->code_count += rc == SQLITE_OK;
-    }
-    return rc;
-}
-
-/* The planes that there are now: others may be added during the search. Without memory none. */
-static void nearest_find_fronts(nearest_run *run)
-{
-    size_t cells = run->view->cell_count;
-    run->fronts = nearest_alloc(cells, sizeof *run->fronts);
-    for (size_t i = 0; run->fronts != NULL && i < cells; i++) {
-        const vs_front *front =
-            atomic_load_explicit(&run->view->cells[i].front, memory_order_acquire);
-        run->fronts[i] = front != NULL && front->basis == run->basis ? front : NULL;
-    }
-}
-
-/* Are rows estimated from run->products before the scan? */
-static int nearest_wants_products(const nearest_run *run)
-{
-    return run->fronts != NULL ||
-           (run->code_count > 0 && run->rows != NULL && run->rows->bits != NULL &&
-            run->rows->rows * NEAREST_SPARSE < run->view->live);
-}
-
-/* Memory for run->products. Without it there are no front planes either, whose scan needs it. */
-static void nearest_prepare_products(nearest_run *run)
-{
-    if (nearest_wants_products(run)) {
-        run->products = nearest_alloc_plain(
-            run->query_count * run->view->cell_count * run->view->slots, sizeof *run->products);
-    }
-    if (run->products == NULL) {
-        sqlite3_free((void *)run->fronts);
-        run->fronts = NULL;
-        run->basis = NULL;
-    }
-}
-
-/* The basis of the view's front planes, or what its learner wants to see of the search. */
-static void nearest_find_basis(nearest_run *run)
-{
-    vs_learner *learner = run->view->learner;
-    size_t i = 0;
-    while (learner != NULL && i < run->code_count && run->codes[i]->id != learner->code_id) {
-        i++;
-    }
-    if (learner == NULL || i == run->code_count) {
-        return;
-    }
-    run->learned_code = i;
-    run->basis = vs_learner_basis(learner);
-    if (run->basis != NULL && run->basis->code_dim != run->codes[i]->code_dim) {
-        run->basis = NULL; /* of a file that repeats ids */
-    }
-    if (run->basis != NULL) {
-        nearest_find_fronts(run);
-    } else if (run->rows == NULL && vs_learner_is_open(learner)) {
-        run->direction = sqlite3_malloc64(run->codes[i]->code_dim * sizeof *run->direction);
-    }
-}
-
-/* One query's probes, and what its front plane or the learner needs. */
-static void nearest_prepare_probes(vs_nearest *nearest, nearest_run *run, size_t q, float *scratch)
-{
-    nearest_query *query = &run->queries[q];
-    size_t code_dim = vsk_code_dim(nearest->spec->dim);
-    for (size_t i = 0; i < run->code_count; i++) {
-        vs_probe_init(&query->probes[i], run->codes[i], nearest->metric, nearest->spec->type,
-                      query->data, scratch, run->planes + q * run->query_stride + i * 2 * code_dim);
-        if (i == run->learned_code && run->basis != NULL) {
-            vs_front_query_init(&query->front, run->basis, &query->probes[i], scratch);
-        } else if (i == run->learned_code && run->direction != NULL && q == 0) {
-            memcpy(run->direction, scratch, code_dim * sizeof *scratch);
-        }
-    }
-}
-
-/* Makes the queries ready: for the codes, and for full vectors. */
-static int nearest_prepare_queries(vs_nearest *nearest, nearest_run *run, const void *queries)
-{
-    const vs_vector_spec *spec = nearest->spec;
-    size_t bytes = vsk_bytes(spec->type, spec->dim);
-    size_t code_dim = vsk_code_dim(spec->dim);
-    float *scratch = nearest_alloc(code_dim, sizeof *scratch);
-    run->query_stride = run->code_count * 2 * code_dim;
-    run->queries = nearest_alloc(run->query_count, sizeof *run->queries);
-    run->planes = nearest_alloc(run->query_count, run->query_stride + 1);
-    int rc =
-        scratch == NULL || run->queries == NULL || run->planes == NULL ? SQLITE_NOMEM : SQLITE_OK;
-    for (size_t q = 0; q < run->query_count && rc == SQLITE_OK; q++) {
-        nearest_query *query = &run->queries[q];
-        query->data = (const unsigned char *)queries + q * bytes;
-        atomic_init(&query->limit, run->filter->distance_hi);
-        query->probes = nearest_alloc(run->code_count, sizeof *query->probes);
-        if (query->probes == NULL) {
-            rc = SQLITE_NOMEM;
-            break;
-        }
-        nearest_prepare_probes(nearest, run, q, scratch);
-        vs_vec vec = {query->data, spec->dim, spec->type};
-        rc = vs_scorer_init(&query->scorer, nearest->metric, &vec);
-    }
-    sqlite3_free(scratch);
-    return rc;
-}
-
-static int nearest_prepare_lane(nearest_run *run, size_t q, size_t k, nearest_lane *lane)
-{
-    size_t live = (size_t)run->view->live;
-    size_t highs = k < live ? k : live;
-    lane->capacity = highs < NEAREST_CANDIDATES_MIN / 4 ? NEAREST_CANDIDATES_MIN : 4 * highs;
-    size_t estimates = highs < NEAREST_ESTIMATES_MAX ? highs * NEAREST_ESTIMATES : highs;
-    lane->highs_memory = nearest_alloc(highs + estimates, sizeof *lane->highs_memory);
-    lane->candidates = nearest_alloc(lane->capacity, sizeof *lane->candidates);
-    lane->probes = nearest_alloc(run->code_count, sizeof *lane->probes);
-    if (lane->highs_memory == NULL || lane->candidates == NULL || lane->probes == NULL) {
-        return SQLITE_NOMEM;
-    }
-    /* Fewer rows than k: an upper bound never tells anything. */
-    vsk_topk_init(&lane->highs, lane->highs_memory, k <= live ? highs : 0);
-    vsk_topk_init(&lane->estimates, lane->highs_memory + highs, k <= live ? estimates : 0);
-    if (run->code_count > 0) {
-        memcpy(lane->probes, run->queries[q].probes, run->code_count * sizeof *lane->probes);
-    }
-    lane->front = run->queries[q].front;
-    lane->scorer = run->queries[q].scorer;
-    lane->limit = INFINITY;
-    return SQLITE_OK;
-}
-
-static int nearest_prepare_workers(nearest_run *run, size_t k)
-{
-    int rc = SQLITE_OK;
-    run->workers = nearest_alloc((size_t)run->worker_count, sizeof *run->workers);
-    if (run->products == NULL && run->query_count == 1 && run->code_count > 0) {
-        run->sample_dots = nearest_alloc_plain((run->view->cell_count / NEAREST_SAMPLE_SHARE + 1) *
-                                                   run->view->slots,
-                                               sizeof *run->sample_dots);
-    }
-    if (run->workers == NULL) {
-        return SQLITE_NOMEM;
-    }
-    for (int w = 0; w < run->worker_count && rc == SQLITE_OK; w++) {
-        nearest_worker *worker = &run->workers[w];
-        worker->lanes = nearest_alloc(run->query_count, sizeof *worker->lanes);
-        worker->dots = nearest_alloc(NEAREST_DOT_QUERIES * run->view->slots, sizeof *worker->dots);
-        worker->passed = nearest_alloc(run->view->slots, sizeof *worker->passed);
-        worker->pending = nearest_alloc_plain(NEAREST_PENDING, sizeof *worker->pending);
-        worker->unfinished =
-            nearest_alloc(run->view->cell_count / 64 + 1, sizeof *worker->unfinished);
-        if (worker->lanes == NULL || worker->dots == NULL || worker->passed == NULL ||
-            worker->pending == NULL || worker->unfinished == NULL) {
-            return SQLITE_NOMEM;
-        }
-        for (size_t q = 0; q < run->query_count && rc == SQLITE_OK; q++) {
-            rc = nearest_prepare_lane(run, q, k, &worker->lanes[q]);
-        }
-    }
-    return rc;
-}
-
 /* ---- the scan -------------------------------------------------------------------------------- */
-
-/* Threads worth using: one for each MiB of what is scanned. */
-static int nearest_workers(const vs_nearest *nearest, const nearest_run *run)
-{
-    int64_t rows = run->rows != NULL ? run->rows->rows : run->view->live;
-    int64_t row_bytes = (int64_t)(run->basis != NULL ? run->basis->m
-                                  : nearest->store->geometry.vectors[nearest->vector].is_coded
-                                      ? vsk_code_dim(nearest->spec->dim) / 2
-                                      : vsk_bytes(nearest->spec->type, nearest->spec->dim));
-    int64_t parts = rows * row_bytes * (int64_t)run->query_count / NEAREST_THREAD_BYTES;
-    int threads = vs_pool_threads();
-    return parts < 2 ? 1 : parts < threads ? (int)parts : threads;
-}
 
 /* Cells that are not in memory, and those that a full lane left. */
 static int nearest_scan_rest(vs_nearest *nearest, nearest_run *run, vs_err *err)
@@ -379,7 +120,7 @@ static int nearest_scan_rest(vs_nearest *nearest, nearest_run *run, vs_err *err)
     size_t taken = atomic_load(&run->next[NEAREST_SCAN]);
     int rc = SQLITE_OK;
     for (size_t i = 0; i < run->view->cell_count && rc == SQLITE_OK; i++) {
-        const vs_block *block = run->view->cells[i].block;
+        const vs_block *block = run->view->blocks[i];
         int is_left = block == NULL || i >= taken;
         for (int w = 1; w < run->worker_count; w++) {
             is_left |= run->workers[w].unfinished[i / 64] >> (i % 64) & 1;
@@ -406,8 +147,8 @@ static int nearest_scan(vs_nearest *nearest, nearest_run *run, vs_err *err)
     atomic_init(&run->next[NEAREST_ESTIMATE], 0);
     atomic_init(&run->next[NEAREST_SCAN], 0);
     atomic_init(&run->estimating, 0);
-    atomic_init(&run->phase, run->products != NULL ? NEAREST_ESTIMATE : NEAREST_SCAN);
-    if (run->products == NULL) {
+    atomic_init(&run->phase, vs_nearest_is_estimated(run) ? NEAREST_ESTIMATE : NEAREST_SCAN);
+    if (!vs_nearest_is_estimated(run)) {
         vs_nearest_first_limit(run);
     }
     if (run->worker_count > 1) {
@@ -559,7 +300,7 @@ static int nearest_vector(vs_nearest *nearest, nearest_run *run, const nearest_c
                           nearest_group **group, const void **out, int *out_is_missing, vs_err *err)
 {
     const vs_vector_spec *spec = nearest->spec;
-    const vs_cell *cell = &run->view->cells[candidate->cell].cell;
+    const vs_cell *cell = &run->view->cells[candidate->cell];
     int64_t loc = cell->id * (int64_t)run->view->slots + (int64_t)candidate->slot;
     int rc;
     if (run->is_content) {
@@ -692,23 +433,13 @@ static int nearest_attempt(vs_nearest *nearest, nearest_run *run, const void *qu
                            vsk_hit *hits, size_t *counts, vs_counters *counters,
                            vs_cascade *cascade, vs_err *err)
 {
-    int is_coded = nearest_codes_serve(nearest, run->filter);
-    int rc = is_coded ? nearest_find_codes(nearest, run, err) : SQLITE_OK;
-    if (rc == SQLITE_OK && is_coded) {
-        nearest_find_basis(run);
-        nearest_prepare_products(run);
-    }
-    run->worker_count =
-        is_coded || !vs_declare_is_coded(nearest->spec) ? nearest_workers(nearest, run) : 1;
+    nearest_scan_kind kind = nearest_codes_serve(nearest, run->filter) ? NEAREST_SCAN_CODES
+                             : vs_declare_is_coded(nearest->spec)      ? NEAREST_SCAN_FULL
+                                                                       : NEAREST_SCAN_PLAIN;
+    int rc = vs_nearest_prepare(run, kind, queries, k, err);
     if (rc == SQLITE_OK) {
-        rc = nearest_prepare_queries(nearest, run, queries);
-    }
-    if (rc == SQLITE_OK) {
-        rc = nearest_prepare_workers(run, k);
-    }
-    if (rc == SQLITE_OK) {
-        rc = is_coded || !vs_declare_is_coded(nearest->spec) ? nearest_scan(nearest, run, err)
-                                                             : nearest_scan_full(nearest, run, err);
+        rc = kind == NEAREST_SCAN_FULL ? nearest_scan_full(nearest, run, err)
+                                       : nearest_scan(nearest, run, err);
     }
     for (int w = 0; rc == SQLITE_OK && w < run->worker_count; w++) {
         const nearest_worker *worker = &run->workers[w];
@@ -754,6 +485,7 @@ static int nearest_search(vs_nearest *nearest, const vs_view *view, const vs_row
         run.store = nearest->store;
         run.view = view;
         run.spec = nearest->spec;
+        run.metric = nearest->metric;
         run.filter = filter;
         run.rows = rows;
         run.query_count = count;
@@ -769,7 +501,7 @@ static int nearest_search(vs_nearest *nearest, const vs_view *view, const vs_row
         run.excluded = nearest->excluded;
         run.excluded_count = excluded;
         rc = nearest_attempt(nearest, &run, queries, k, hits, counts, counters, cascade, err);
-        nearest_free_run(&run);
+        vs_nearest_free_run(&run);
     } while (rc == SQLITE_OK && nearest->excluded_count > excluded);
     return rc;
 }

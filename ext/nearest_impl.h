@@ -1,11 +1,14 @@
 /*
- * nearest_impl.h - what nearest.c and nearest_scan.c share: the state of one run.
+ * nearest_impl.h - what nearest.c, nearest_prepare.c, nearest_limit.c and nearest_scan.c share: the
+ * state of one run.
  *
  * A run answers one or many queries over one view. Its scan is shared by workers, who take cells
  * from a counter; a lane is what one worker has found for one query.
  */
 #ifndef VS_NEAREST_IMPL_H
 #define VS_NEAREST_IMPL_H
+
+#include <stddef.h>
 
 #include "front_learn.h"
 #include "nearest.h"
@@ -15,6 +18,7 @@
 #define NEAREST_SAMPLE_SHARE 16 /* where there are no products, these cells give a first limit */
 #define NEAREST_DOT_QUERIES 8   /* queries of one call of the product kernel */
 #define NEAREST_SPARSE 4        /* fewer than 1/4 of the rows: they are looked at one by one */
+#define NEAREST_CANDIDATES_MIN 1024 /* room that a lane starts with */
 
 /* A row that may be in the answer. */
 typedef struct nearest_candidate {
@@ -40,15 +44,43 @@ typedef struct nearest_lane {
 
 /* How a cell is scanned. */
 typedef enum nearest_way {
+    NEAREST_BY_CELL,  /* plane B of the whole cell; vectors of one that is plain */
     NEAREST_BY_FRONT, /* front plane first */
-    NEAREST_BY_ROW,   /* few of its rows are wanted: plane B of each */
-    NEAREST_BY_CELL   /* plane B of the whole cell */
+    NEAREST_BY_ROW    /* few of its rows are wanted, and it is in memory: they are listed */
 } nearest_way;
+
+/* What is scanned: codes; vectors of a column that has no codes; vectors though there are codes, that
+ * do not serve. */
+typedef enum nearest_scan_kind {
+    NEAREST_SCAN_CODES,
+    NEAREST_SCAN_PLAIN,
+    NEAREST_SCAN_FULL
+} nearest_scan_kind;
+
+typedef struct nearest_place {
+    uint32_t cell;
+    uint32_t slot; /* with NEAREST_ABSENT: no row with a vector */
+} nearest_place;
+#define NEAREST_ABSENT 0x80000000u
+
+/*
+ * The wanted rows of the cells NEAREST_BY_ROW. Each is read once, for the estimates: they leave its
+ * products with plane B, and the terms for the test of them, which the scan makes without looking at
+ * the rows again.
+ */
+typedef struct nearest_listed {
+    size_t count;
+    nearest_place *places;         /* owned: [count] */
+    float *r, *cos4, *sin4, *inv4; /* owned, one allocation: [count] each */
+    int32_t *dots;                 /* owned: [query_count][count] */
+} nearest_listed;
+#define NEAREST_LISTED_UNIT 256 /* of them at a time */
 
 /* A row to look at by itself. Such rows are far from each other in memory: they are collected, so
  * that some can be fetched while others are looked at. */
 typedef struct nearest_pending {
     uint32_t cell, slot, query;
+    int32_t high_b; /* its product with plane B, where that step is behind it */
 } nearest_pending;
 #define NEAREST_PENDING 512
 
@@ -57,10 +89,11 @@ typedef struct nearest_worker {
     int32_t *dots;       /* owned: [NEAREST_DOT_QUERIES][VS_SLOTS_MAX] */
     uint16_t *passed;    /* owned: [VS_SLOTS_MAX] */
     vs_cascade cascade;
-    int64_t finished;         /* canonical distances of plain cells */
-    int is_corrupt;           /* a stored vector holds NaN or infinity */
-    nearest_pending *pending; /* owned: [NEAREST_PENDING] */
-    size_t pending_count;
+    int64_t finished;          /* canonical distances of plain cells */
+    int is_corrupt;            /* a stored vector holds NaN or infinity */
+    nearest_pending *pending;  /* owned: [NEAREST_PENDING]: to be looked at from plane B on */
+    nearest_pending *passed_b; /* owned: [NEAREST_PENDING]: from plane C on */
+    size_t pending_count, passed_b_count;
     uint64_t *unfinished; /* owned: bit i: cell i, which is_full interrupted */
 } nearest_worker;
 
@@ -80,6 +113,7 @@ typedef struct nearest_run {
     vs_store *store;
     const vs_view *view;
     const vs_vector_spec *spec;
+    vs_metric metric;
     const vs_filter *filter;
     const vs_rowset *rows;   /* NULL: all */
     const int64_t *excluded; /* rising: rows found to be gone from the content table */
@@ -94,9 +128,10 @@ typedef struct nearest_run {
     size_t code_count;
     const vs_basis *basis;   /* of front planes; NULL: none */
     const vs_front **fronts; /* owned: [cell_count] planes of this basis, or NULL; NULL: no basis */
-    /* owned: products with each query that the estimates have left, for cells NEAREST_BY_FRONT with
-     * the front plane, NEAREST_BY_ROW with plane B: [cell_count][query_count][slots]. NULL: no
-     * estimates of all rows */
+    uint8_t *ways;           /* owned: [cell_count] nearest_way */
+    nearest_listed listed;
+    /* owned: products with each query that the estimates of cells NEAREST_BY_FRONT have left:
+     * [cell_count][query_count][slots]. NULL: there are no such cells */
     int32_t *products;
     /* owned: products of every NEAREST_SAMPLE_SHARE-th cell with the only query; NULL: no room, or
      * not wanted */
@@ -106,7 +141,7 @@ typedef struct nearest_run {
     size_t learned_code; /* number of the learner's description in codes */
     nearest_worker *workers;
     int worker_count;
-    atomic_size_t next[2]; /* cell to take, for each nearest_phase */
+    atomic_size_t next[2]; /* unit to take, for each nearest_phase: cells, then listed rows */
     atomic_int phase;      /* that the workers are in */
     atomic_int estimating; /* workers that may still estimate */
     atomic_int is_cancelled;
@@ -127,28 +162,33 @@ int vs_nearest_scan_block(nearest_run *run, nearest_worker *worker, const vs_blo
 /* Looks at what is pending: to be called after the last cell. */
 int vs_nearest_scan_pending(nearest_run *run, nearest_worker *worker, int can_grow);
 
-/*
- * A first limit for each query, from rows that are in memory. Where there are run->products, all of
- * their cells were estimated before.
- */
+/* Makes a run ready whose store to query_count, is_content and floor are set: rows, metric and filter
+ * included. The caller releases it, also after an error. */
+int vs_nearest_prepare(nearest_run *run, nearest_scan_kind kind, const void *queries, size_t k,
+                       vs_err *err);
+void vs_nearest_free_run(nearest_run *run);
+
+/* Are there rows that are estimated before the scan? */
+static inline int vs_nearest_is_estimated(const nearest_run *run)
+{
+    return run->products != NULL || run->listed.count > 0;
+}
+
+/* A first limit for each query, from rows that are in memory. Those to be estimated were. */
 void vs_nearest_first_limit(nearest_run *run);
 
-/* Products of one cell with each query, and the rows that seem nearest. `next`: the cell after it,
- * as far as can be told. */
+/* Products of one cell with each query, where it has a front plane, and the rows that seem nearest.
+ * `next`: the cell after it, as far as can be told. */
 void vs_nearest_estimate_cell(nearest_run *run, nearest_worker *worker, size_t cell, size_t next);
 
-/* The same for the rows that are pending: to be called after the last cell. */
-void vs_nearest_estimate_pending(nearest_run *run, nearest_worker *worker);
+/* The same for the listed rows first .. end - 1. */
+void vs_nearest_estimate_listed(nearest_run *run, nearest_worker *worker, size_t first, size_t end);
 
 /* Products of plane B with the only query that the sampling left: [slots]; NULL: none. */
 int32_t *vs_nearest_sample_dots(const nearest_run *run, size_t cell);
 
-/* run->products of one cell that is in memory: [slots], of those groups of rows, or rows, that are
- * wanted. */
+/* run->products of one cell NEAREST_BY_FRONT: [slots], of those groups of rows that are wanted. */
 int32_t *vs_nearest_products(const nearest_run *run, size_t query, size_t cell);
-
-/* How the cell is scanned, of a view that has codes. */
-nearest_way vs_nearest_way(const nearest_run *run, size_t cell);
 
 /* The next whole groups of VSK_FRONT_ROWS rows, from `from` on, of which each has a row in the mask:
  * *out_first .. *out_end - 1. 0: there are none. */
@@ -162,7 +202,7 @@ size_t vs_nearest_mask(const nearest_run *run, const uint64_t *has, size_t cell,
 /* Number of the description that the cell's codes were made with. */
 size_t vs_nearest_code(const nearest_run *run, size_t cell);
 
-/* Takes cells from the counter until there are none, in each phase from run->phase on: a task of
+/* Takes units from the counter until there are none, in each phase from run->phase on: a task of
  * the pool. Cells that are not in memory are passed over. */
 void vs_nearest_scan_task(void *arg, int worker);
 
@@ -180,6 +220,24 @@ static inline void vs_nearest_fetch(const void *at, size_t bytes)
     (void)at;
     (void)bytes;
 #endif
+}
+
+/* The same for what bounds by plane B read of one row of a cell that is in memory, if it is coded:
+ * addresses follow from the view alone. */
+static inline void vs_nearest_fetch_row(const vs_view *view, size_t cell, size_t slot)
+{
+    const uintptr_t block = (uintptr_t)(const void *)view->blocks[cell];
+    size_t plane_bytes = view->code_dim / 2;
+    vs_nearest_fetch((const void *)(block + view->rows_at + slot * sizeof(vs_row_terms)), 1);
+    vs_nearest_fetch((const void *)(block + view->plane_b_at + slot * plane_bytes), plane_bytes);
+}
+
+/* And for its plane C. */
+static inline void vs_nearest_fetch_fine(const vs_view *view, size_t cell, size_t slot)
+{
+    const uintptr_t block = (uintptr_t)(const void *)view->blocks[cell];
+    size_t plane_bytes = view->code_dim / 2;
+    vs_nearest_fetch((const void *)(block + view->plane_c_at + slot * plane_bytes), plane_bytes);
 }
 
 /* The product of one plane of a row with one of a query. */

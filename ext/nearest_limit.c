@@ -17,9 +17,8 @@
 
 #include <math.h>
 
-#define LIMIT_FETCH 16384    /* bytes of the next cell's plane: the rest follows by itself */
-#define LIMIT_FETCH_ROWS 6   /* rows fetched ahead of the one that is looked at ... */
-#define LIMIT_FETCH_CELLS 6  /* and what tells where they are, ahead of that */
+#define LIMIT_FETCH 8192     /* bytes of the next cell's plane: the kernel fetches the rest */
+#define LIMIT_FETCH_ROWS 8   /* rows fetched ahead of the one that is looked at */
 #define LIMIT_APART 2        /* a byte of rows apart takes as long as so many of rows in line */
 #define LIMIT_TERM_BYTES 256 /* that are read for four terms of a row */
 #define LIMIT_CHUNK 8 /* estimates that the compiler computes together: divides VS_SLOTS_MIN */
@@ -40,30 +39,6 @@ int vs_nearest_next_rows(const uint64_t *mask, size_t slots, size_t from, size_t
     return *out_first < slots;
 }
 
-nearest_way vs_nearest_way(const nearest_run *run, size_t cell)
-{
-    enum { GROUPS_IN_WORD = 64 / VSK_FRONT_ROWS, SHARE = NEAREST_SPARSE };
-    const vs_rowset *wanted = run->rows;
-    size_t rows = 0, groups = 0;
-    int has_front = run->fronts != NULL && run->fronts[cell] != NULL;
-    if (wanted == NULL || wanted->bits == NULL || wanted->cells[cell] != VS_ROWSET_SOME) {
-        return has_front ? NEAREST_BY_FRONT : NEAREST_BY_CELL;
-    }
-    for (size_t w = 0; w < wanted->words; w++) {
-        uint64_t word = wanted->bits[cell * wanted->words + w];
-        rows += vsk_popcount64(word);
-        for (size_t g = 0; g < GROUPS_IN_WORD; g++) {
-            groups += (word >> (g * VSK_FRONT_ROWS) & 0xffffu) != 0;
-        }
-    }
-    /* what takes less time to read: whole groups of the front plane one after the other, or rows here
-     * and there with four lines of their terms */
-    int is_by_row = has_front ? LIMIT_APART * rows * (run->view->code_dim / 2 + LIMIT_TERM_BYTES) <
-                                    groups * VSK_FRONT_ROWS * run->fronts[cell]->basis->m
-                              : rows * SHARE < run->view->slots;
-    return is_by_row ? NEAREST_BY_ROW : has_front ? NEAREST_BY_FRONT : NEAREST_BY_CELL;
-}
-
 int32_t *vs_nearest_products(const nearest_run *run, size_t query, size_t cell)
 {
     return run->products + (cell * run->query_count + query) * run->view->slots;
@@ -72,7 +47,7 @@ int32_t *vs_nearest_products(const nearest_run *run, size_t query, size_t cell)
 int32_t *vs_nearest_sample_dots(const nearest_run *run, size_t cell)
 {
     return run->sample_dots == NULL || cell % NEAREST_SAMPLE_SHARE != 0 ||
-                   run->view->cells[cell].block == NULL /* read for the scan alone */
+                   run->view->blocks[cell] == NULL /* read for the scan alone */
                ? NULL
                : run->sample_dots + cell / NEAREST_SAMPLE_SHARE * run->view->slots;
 }
@@ -117,94 +92,60 @@ static limit_scale limit_scale_of(const vs_probe *probe)
     return (limit_scale){is_dot ? 0.0f : 1.0f, (float)product, probe->test.offset2};
 }
 
-static inline float limit_estimate(const limit_scale *scale, const vs_block *block, uint32_t slot,
-                                   int32_t dot)
+static inline float limit_estimate(const limit_scale *scale, const vs_row_terms *terms, int32_t dot)
 {
-    float r = block->r[slot];
-    float cosine = block->cos4[slot] * block->inv4[slot] * (float)(2 * dot - scale->offset2);
-    return scale->square * r * r - scale->product * r * cosine;
+    float cosine = terms->cos4 * terms->inv4 * (float)(2 * dot - scale->offset2);
+    return scale->square * terms->r * terms->r - scale->product * terms->r * cosine;
 }
 
-/* Asks for what an estimate reads: of a cell, and of a row in it. */
-static void limit_fetch_cell(const nearest_run *run, const nearest_pending *row)
+/* Products of plane B of one listed row with all queries, and what the scan will need of it. Not by
+ * the block's own pointers: that would be one more wait for memory. */
+static void limit_estimate_row(nearest_run *run, nearest_worker *worker, size_t at)
 {
-    const vs_block *block = run->view->cells[row->cell].block;
-    if (block != NULL) {
-        vs_nearest_fetch(block, sizeof *block);
-    }
-}
-
-static void limit_fetch_row(const nearest_run *run, const nearest_pending *row)
-{
-    const vs_block *block = run->view->cells[row->cell].block;
-    if (block != NULL && block->is_coded) {
-        const float *const terms[] = {block->r, block->cos4, block->sin4, block->inv4};
-        vs_nearest_fetch(block->plane_b + row->slot * block->b_stride, block->code_dim / 2);
-        for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
-            vs_nearest_fetch(terms[i] + row->slot, 1);
-        }
-    }
-}
-
-/* Products of plane B of one row with all queries. */
-static void limit_estimate_row(nearest_run *run, nearest_worker *worker, const nearest_pending *row)
-{
-    const vs_block *block = run->view->cells[row->cell].block;
-    size_t code = vs_nearest_code(run, row->cell);
-    if (block == NULL || !block->is_coded ||
-        !(block->has[row->slot / 64] >> (row->slot % 64) & 1u)) {
-        return;
-    }
+    const vs_view *view = run->view;
+    nearest_listed *listed = &run->listed;
+    nearest_place *place = &listed->places[at];
+    const char *block = (const char *)view->blocks[place->cell];
+    const vs_row_terms *terms =
+        (const vs_row_terms *)(const void *)(block + view->rows_at) + place->slot;
+    size_t plane_bytes = view->code_dim / 2;
+    size_t code = vs_nearest_code(run, place->cell);
+    listed->r[at] = terms->r;
+    listed->cos4[at] = terms->cos4;
+    listed->sin4[at] = terms->sin4;
+    listed->inv4[at] = terms->inv4;
     for (size_t first = 0; first < run->query_count; first += NEAREST_DOT_QUERIES) {
         size_t count = run->query_count - first;
         int32_t dots[NEAREST_DOT_QUERIES];
         count = count < NEAREST_DOT_QUERIES ? count : NEAREST_DOT_QUERIES;
         vsk_get()->code_dot(run->queries[first].probes[code].memory, run->query_stride, count,
-                            block->plane_b + row->slot * block->b_stride, block->b_stride, 1,
-                            block->code_dim, dots);
+                            (const uint8_t *)block + view->plane_b_at + place->slot * plane_bytes,
+                            plane_bytes, 1, view->code_dim, dots);
         for (size_t i = 0; i < count; i++) {
             const vs_probe *probe = &run->queries[first + i].probes[code];
             vsk_topk *nearest = &worker->lanes[first + i].estimates;
             limit_scale scale = limit_scale_of(probe);
-            double estimate = (double)limit_estimate(&scale, block, row->slot, dots[i]);
-            vs_nearest_products(run, first + i, row->cell)[row->slot] = dots[i];
-            if (probe->is_usable && nearest->capacity > 0 && estimate < vsk_topk_worst(nearest)) {
+            double estimate = (double)limit_estimate(&scale, terms, dots[i]);
+            listed->dots[(first + i) * listed->count + at] = dots[i];
+            if (terms->is_there && probe->is_usable && nearest->capacity > 0 &&
+                estimate < vsk_topk_worst(nearest)) {
                 vsk_topk_push(nearest, estimate,
-                              (int64_t)(row->cell * run->view->slots + row->slot));
+                              (int64_t)(place->cell * view->slots + place->slot));
             }
         }
     }
+    place->slot |= terms->is_there ? 0 : NEAREST_ABSENT;
 }
 
-void vs_nearest_estimate_pending(nearest_run *run, nearest_worker *worker)
+void vs_nearest_estimate_listed(nearest_run *run, nearest_worker *worker, size_t first, size_t end)
 {
-    size_t count = worker->pending_count;
-    for (size_t i = 0; i < count + LIMIT_FETCH_CELLS + LIMIT_FETCH_ROWS; i++) {
-        if (i < count) {
-            limit_fetch_cell(run, &worker->pending[i]);
+    for (size_t i = first; i < end + LIMIT_FETCH_ROWS; i++) {
+        if (i < end) {
+            const nearest_place *place = &run->listed.places[i];
+            vs_nearest_fetch_row(run->view, place->cell, place->slot);
         }
-        if (i >= LIMIT_FETCH_CELLS && i - LIMIT_FETCH_CELLS < count) {
-            limit_fetch_row(run, &worker->pending[i - LIMIT_FETCH_CELLS]);
-        }
-        if (i >= LIMIT_FETCH_CELLS + LIMIT_FETCH_ROWS) {
-            limit_estimate_row(run, worker,
-                               &worker->pending[i - LIMIT_FETCH_CELLS - LIMIT_FETCH_ROWS]);
-        }
-    }
-    worker->pending_count = 0;
-}
-
-/* Collects the rows of a cell, to estimate them with those of others. */
-static void limit_collect(nearest_run *run, nearest_worker *worker, size_t cell)
-{
-    const vs_rowset *wanted = run->rows;
-    for (size_t w = 0; w < wanted->words; w++) {
-        for (uint64_t rest = wanted->bits[cell * wanted->words + w]; rest != 0; rest &= rest - 1) {
-            if (worker->pending_count == NEAREST_PENDING) {
-                vs_nearest_estimate_pending(run, worker);
-            }
-            worker->pending[worker->pending_count++] = (nearest_pending){
-                (uint32_t)cell, (uint32_t)(64 * w) + (uint32_t)__builtin_ctzll(rest), 0};
+        if (i >= first + LIMIT_FETCH_ROWS) {
+            limit_estimate_row(run, worker, i - LIMIT_FETCH_ROWS);
         }
     }
 }
@@ -231,22 +172,14 @@ static void limit_estimate_front(nearest_run *run, nearest_worker *worker, size_
 
 void vs_nearest_estimate_cell(nearest_run *run, nearest_worker *worker, size_t cell, size_t next)
 {
-    const vs_front *ahead =
-        run->fronts != NULL && next < run->view->cell_count ? run->fronts[next] : NULL;
-    nearest_way way = vs_nearest_way(run, cell);
-    if (ahead != NULL && run->rows == NULL) {
-        size_t bytes = ahead->slots * ahead->basis->m;
-        const float *const terms[] = {ahead->t, ahead->rest, ahead->g};
-        vs_nearest_fetch(ahead->projections, bytes < LIMIT_FETCH ? bytes : LIMIT_FETCH);
-        for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
-            vs_nearest_fetch(terms[i], ahead->slots * sizeof(float));
-        }
+    if (run->ways[cell] != NEAREST_BY_FRONT) {
+        return;
     }
-    if (way == NEAREST_BY_FRONT) {
-        limit_estimate_front(run, worker, cell);
-    } else if (way == NEAREST_BY_ROW) {
-        limit_collect(run, worker, cell);
+    if (next < run->view->cell_count && run->ways[next] == NEAREST_BY_FRONT && run->rows == NULL) {
+        size_t bytes = vs_front_bytes(run->basis, run->view->slots);
+        vs_nearest_fetch(run->fronts[next], bytes < LIMIT_FETCH ? bytes : LIMIT_FETCH);
     }
+    limit_estimate_front(run, worker, cell);
 }
 
 /* ---- samples --------------------------------------------------------------------------------- */
@@ -267,7 +200,7 @@ static void limit_estimate_rows(const limit_scale *scale, const vs_block *block,
 static void limit_sample_cell(nearest_run *run, size_t query, size_t cell, vsk_topk *nearest)
 {
     nearest_worker *worker = &run->workers[0];
-    const vs_block *block = run->view->cells[cell].block;
+    const vs_block *block = run->view->blocks[cell];
     const vs_probe *probe = &run->queries[query].probes[vs_nearest_code(run, cell)];
     uint64_t mask[VS_SLOTS_MAX / 64];
     limit_scale scale = limit_scale_of(probe);
@@ -301,27 +234,41 @@ static double limit_high(const nearest_run *run, size_t query, int64_t place)
 {
     size_t cell = (size_t)place / run->view->slots;
     uint32_t slot = (uint32_t)((size_t)place % run->view->slots);
-    const vs_block *block = run->view->cells[cell].block;
+    const vs_block *block = run->view->blocks[cell];
     const vs_probe *probe = &run->queries[query].probes[vs_nearest_code(run, cell)];
     size_t n = block->code_dim;
     const uint8_t *b = block->plane_b + slot * block->b_stride;
     const uint8_t *c = block->plane_c + slot * (n / 2);
+    const vs_row_terms *terms = &block->rows[slot];
     vs_probe_products products = {
         vs_nearest_dot(probe->q.high, b, n), vs_nearest_dot(probe->q.high, c, n),
         vs_nearest_dot(probe->q.low, b, n), vs_nearest_dot(probe->q.low, c, n)};
     double lo, hi;
-    vs_probe_bounds(probe, VS_PROBE_FINE, &products, (double)block->r[slot],
-                    (double)block->cos8[slot], (double)block->sin8[slot], (double)block->inv8[slot],
-                    &lo, &hi);
+    vs_probe_bounds(probe, VS_PROBE_FINE, &products, (double)terms->r, (double)terms->cos8,
+                    (double)terms->sin8, (double)terms->inv8, &lo, &hi);
     int is_excluded = run->excluded_count > 0 && vs_nearest_is_excluded(run, block->rowids[slot]);
     return lo > run->floor && !is_excluded ? hi : NAN;
+}
+
+/* Asks for what limit_high reads. */
+static void limit_fetch_fine(const vs_view *view, int64_t place)
+{
+    size_t cell = (size_t)place / view->slots, slot = (size_t)place % view->slots;
+    vs_nearest_fetch_row(view, cell, slot);
+    vs_nearest_fetch_fine(view, cell, slot);
 }
 
 /* Lowers the query's limit by the rows that seem nearest, when k of them count. */
 static void limit_set(nearest_run *run, size_t query, const vsk_topk *nearest)
 {
     vsk_topk highs = run->workers[0].lanes[query].highs; /* its memory is free before the scan */
+    for (size_t i = 0; i < nearest->count && i < LIMIT_FETCH_ROWS; i++) {
+        limit_fetch_fine(run->view, nearest->heap[i].id);
+    }
     for (size_t i = 0; i < nearest->count; i++) {
+        if (i + LIMIT_FETCH_ROWS < nearest->count) {
+            limit_fetch_fine(run->view, nearest->heap[i + LIMIT_FETCH_ROWS].id);
+        }
         double high = limit_high(run, query, nearest->heap[i].id);
         if (high < INFINITY) {
             vsk_topk_push(&highs, high, nearest->heap[i].id);
@@ -337,7 +284,7 @@ static void limit_sample(nearest_run *run, size_t query)
 {
     vsk_topk *nearest = &run->workers[0].lanes[query].estimates;
     for (size_t cell = 0; cell < run->view->cell_count; cell += NEAREST_SAMPLE_SHARE) {
-        const vs_block *block = run->view->cells[cell].block;
+        const vs_block *block = run->view->blocks[cell];
         if (block != NULL && block->is_coded &&
             (run->rows == NULL || run->rows->cells[cell] != 0)) {
             limit_sample_cell(run, query, cell, nearest);
@@ -353,7 +300,7 @@ void vs_nearest_first_limit(nearest_run *run)
         if (run->code_count == 0 || !run->queries[query].probes[0].is_usable) {
             continue;
         }
-        for (int w = 1; run->products != NULL && w < run->worker_count; w++) {
+        for (int w = 1; vs_nearest_is_estimated(run) && w < run->worker_count; w++) {
             const vsk_topk *other = &run->workers[w].lanes[query].estimates;
             for (size_t i = 0; i < other->count; i++) {
                 vsk_topk_push(nearest, other->heap[i].distance, other->heap[i].id);

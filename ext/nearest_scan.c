@@ -44,9 +44,9 @@ int vs_nearest_is_excluded(const nearest_run *run, int64_t rowid)
 /* Number of the description that the cell's codes were made with. */
 size_t vs_nearest_code(const nearest_run *run, size_t cell)
 {
-    uint64_t id = run->view->cells[cell].cell.code_id[run->view->vector];
     size_t code = 0;
-    while (code + 1 < run->code_count && run->codes[code]->id != id) {
+    while (code + 1 < run->code_count &&
+           run->codes[code]->id != run->view->cells[cell].code_id[run->view->vector]) {
         code++;
     }
     return code;
@@ -144,7 +144,6 @@ typedef struct scan_place {
     size_t cell;
     size_t query;
     int can_grow;
-    int is_in_view; /* the block is the view's, not one that was read for this search */
 } scan_place;
 
 static int scan_add_candidate(const scan_place *place, uint32_t slot, double lo, double hi,
@@ -184,16 +183,17 @@ static int scan_row(const scan_place *place, const vs_probe *probe, uint32_t slo
     const uint8_t *c = block->plane_c == NULL ? NULL : block->plane_c + slot * plane_bytes;
     vs_probe_products products = {high_b, 0, 0, 0};
     double lo = -INFINITY, hi = INFINITY;
-    double r = (double)block->r[slot], cos8 = (double)block->cos8[slot];
-    double sin8 = (double)block->sin8[slot], inv8 = (double)block->inv8[slot];
+    const vs_row_terms *terms = &block->rows[slot];
+    double r = (double)terms->r, cos8 = (double)terms->cos8;
+    double sin8 = (double)terms->sin8, inv8 = (double)terms->inv8;
     worker->cascade.passed_b++;
     if (c == NULL) {
-        vs_probe_bounds(probe, VS_PROBE_PLANE_B, &products, r, (double)block->cos4[slot],
-                        (double)block->sin4[slot], (double)block->inv4[slot], &lo, &hi);
+        vs_probe_bounds(probe, VS_PROBE_PLANE_B, &products, r, (double)terms->cos4,
+                        (double)terms->sin4, (double)terms->inv4, &lo, &hi);
         if (lo > lane->limit || hi < place->run->floor) {
             return SQLITE_OK;
         }
-    } else if (probe->is_usable && !isnan(block->r[slot])) {
+    } else if (probe->is_usable && !isnan(terms->r)) {
         products.high_c = vs_nearest_dot(probe->q.high, c, block->code_dim);
         vs_probe_bounds(probe, VS_PROBE_BOTH, &products, r, cos8, sin8, inv8, &lo, &hi);
         if (lo > lane->limit || hi < place->run->floor) {
@@ -210,73 +210,118 @@ static int scan_row(const scan_place *place, const vs_probe *probe, uint32_t slo
     return scan_add_candidate(place, slot, lo, hi, 0);
 }
 
-/* One row from plane B on, whose product with it may be there: dot, or NULL. */
-static int scan_single(const scan_place *place, const vs_probe *probe, uint32_t slot,
-                       const int32_t *dot)
+/* Does a row stay after plane B, by its product? */
+static int scan_stays(const vs_probe *probe, const vs_row_terms *terms, int32_t high_b,
+                      double limit)
 {
-    const vs_block *block = place->block;
-    vs_probe_products products = {0, 0, 0, 0};
+    vs_probe_products products = {high_b, 0, 0, 0};
     double lo = -INFINITY, hi = INFINITY;
-    if (probe->is_usable) {
-        products.high_b =
-            dot != NULL ? *dot
-                        : vs_nearest_dot(probe->q.high, block->plane_b + slot * block->b_stride,
-                                         block->code_dim);
-        vs_probe_bounds(probe, VS_PROBE_PLANE_B, &products, (double)block->r[slot],
-                        (double)block->cos4[slot], (double)block->sin4[slot],
-                        (double)block->inv4[slot], &lo, &hi);
-    }
-    if (lo > place->worker->lanes[place->query].limit) {
-        return SQLITE_OK;
-    }
-    return scan_row(place, probe, slot, products.high_b);
+    vs_probe_bounds(probe, VS_PROBE_PLANE_B, &products, (double)terms->r, (double)terms->cos4,
+                    (double)terms->sin4, (double)terms->inv4, &lo, &hi);
+    return !(lo > limit);
 }
 
-/* Asks for what scan_single reads of a row. */
-static void scan_fetch_row(const nearest_run *run, const nearest_pending *row)
+/* The product of one row with plane B; any number where the probe tells nothing. */
+static int32_t scan_multiply(const vs_probe *probe, const vs_block *block, uint32_t slot)
 {
-    const vs_block *block = run->view->cells[row->cell].block;
-    const float *const terms[] = {block->r,    block->cos4, block->sin4, block->inv4,
-                                  block->cos8, block->sin8, block->inv8};
-    vs_nearest_fetch(block->plane_b + row->slot * block->b_stride, block->code_dim / 2);
-    for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
-        vs_nearest_fetch(terms[i] + row->slot, 1);
+    return probe->is_usable ? vs_nearest_dot(probe->q.high, block->plane_b + slot * block->b_stride,
+                                             block->code_dim)
+                            : 0;
+}
+
+/* Leaves a cell to the caller, and: those of rows [count]. */
+static void scan_leave_cell(nearest_worker *worker, size_t cell)
+{
+    worker->unfinished[cell / 64] |= (uint64_t)1 << (cell % 64);
+}
+
+static void scan_leave_rows(nearest_worker *worker, const nearest_pending *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        scan_leave_cell(worker, rows[i].cell);
     }
 }
 
-/* Leaves what is pending, from number `first` on, to the caller. */
-static void scan_leave_pending(nearest_worker *worker, size_t first)
+static void scan_leave_pending(nearest_worker *worker)
 {
-    for (size_t i = first; i < worker->pending_count; i++) {
-        uint32_t cell = worker->pending[i].cell;
-        worker->unfinished[cell / 64] |= (uint64_t)1 << (cell % 64);
-    }
-    worker->pending_count = 0;
+    scan_leave_rows(worker, worker->pending, worker->pending_count);
+    scan_leave_rows(worker, worker->passed_b, worker->passed_b_count);
+    worker->pending_count = worker->passed_b_count = 0;
 }
 
-int vs_nearest_scan_pending(nearest_run *run, nearest_worker *worker, int can_grow)
+/* The steps after plane B of the rows that wait for them. */
+static int scan_fine(nearest_run *run, nearest_worker *worker, int can_grow)
 {
+    const nearest_pending *rows = worker->passed_b;
+    size_t count = worker->passed_b_count;
+    int rc = SQLITE_OK;
+    for (size_t i = 0; i < count + SCAN_PREFETCH && rc == SQLITE_OK; i++) {
+        if (i < count) {
+            vs_nearest_fetch_fine(run->view, rows[i].cell, rows[i].slot);
+        }
+        if (i < SCAN_PREFETCH) {
+            continue;
+        }
+        const nearest_pending *row = &rows[i - SCAN_PREFETCH];
+        const scan_place place = {run,       worker,     run->view->blocks[row->cell],
+                                  row->cell, row->query, can_grow};
+        scan_refresh_limit(run, row->query, &worker->lanes[row->query]);
+        rc = scan_row(&place, &worker->lanes[row->query].probes[vs_nearest_code(run, row->cell)],
+                      row->slot, row->high_b);
+        if (rc == SQLITE_FULL) {
+            scan_leave_rows(worker, row, count - (i - SCAN_PREFETCH));
+        }
+    }
+    worker->passed_b_count = 0;
+    return rc;
+}
+
+/* A row that stays after plane B. */
+static int scan_push_fine(nearest_run *run, nearest_worker *worker, const nearest_pending *row,
+                          int can_grow)
+{
+    int rc = SQLITE_OK;
+    if (worker->passed_b_count == NEAREST_PENDING) {
+        rc = scan_fine(run, worker, can_grow);
+    }
+    worker->passed_b[worker->passed_b_count++] = *row;
+    return rc;
+}
+
+/* Plane B of the rows that wait for it. */
+static int scan_coarse(nearest_run *run, nearest_worker *worker, int can_grow)
+{
+    nearest_pending *rows = worker->pending;
     size_t count = worker->pending_count;
     int rc = SQLITE_OK;
-    for (size_t i = 0; i < count && i < SCAN_PREFETCH; i++) {
-        scan_fetch_row(run, &worker->pending[i]);
-    }
-    for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
-        const nearest_pending *row = &worker->pending[i];
-        scan_place place = {
-            run, worker, run->view->cells[row->cell].block, row->cell, row->query, can_grow, 1};
-        if (i + SCAN_PREFETCH < count) {
-            scan_fetch_row(run, &worker->pending[i + SCAN_PREFETCH]);
+    for (size_t i = 0; i < count + SCAN_PREFETCH && rc == SQLITE_OK; i++) {
+        if (i < count) {
+            vs_nearest_fetch_row(run->view, rows[i].cell, rows[i].slot);
         }
-        scan_refresh_limit(run, row->query, &worker->lanes[row->query]);
-        size_t code = vs_nearest_code(run, row->cell);
-        rc = scan_single(&place, &worker->lanes[row->query].probes[code], row->slot, NULL);
+        if (i < SCAN_PREFETCH) {
+            continue;
+        }
+        nearest_pending *row = &rows[i - SCAN_PREFETCH];
+        nearest_lane *lane = &worker->lanes[row->query];
+        const vs_block *block = run->view->blocks[row->cell];
+        const vs_probe *probe = &lane->probes[vs_nearest_code(run, row->cell)];
+        scan_refresh_limit(run, row->query, lane);
+        row->high_b = scan_multiply(probe, block, row->slot);
+        if (scan_stays(probe, &block->rows[row->slot], row->high_b, lane->limit)) {
+            rc = scan_push_fine(run, worker, row, can_grow);
+        }
         if (rc == SQLITE_FULL) {
-            scan_leave_pending(worker, i);
+            scan_leave_rows(worker, row, count - (i - SCAN_PREFETCH));
         }
     }
     worker->pending_count = 0;
     return rc;
+}
+
+int vs_nearest_scan_pending(nearest_run *run, nearest_worker *worker, int can_grow)
+{
+    int rc = scan_coarse(run, worker, can_grow);
+    return rc == SQLITE_OK ? scan_fine(run, worker, can_grow) : rc;
 }
 
 static int scan_push(const scan_place *place, uint32_t slot)
@@ -284,29 +329,77 @@ static int scan_push(const scan_place *place, uint32_t slot)
     nearest_worker *worker = place->worker;
     int rc = SQLITE_OK;
     if (worker->pending_count == NEAREST_PENDING) {
-        rc = vs_nearest_scan_pending(place->run, worker, place->can_grow);
+        rc = scan_coarse(place->run, worker, place->can_grow);
     }
     worker->pending[worker->pending_count++] =
-        (nearest_pending){(uint32_t)place->cell, slot, (uint32_t)place->query};
+        (nearest_pending){(uint32_t)place->cell, slot, (uint32_t)place->query, 0};
     return rc;
 }
 
-/* The wanted rows of a cell one by one: by their products with plane B, which the estimates have
- * left; without them what is wanted is pending. */
+/* Some wanted rows of a cell one by one. */
 static int scan_by_row(const scan_place *place, const vs_probe *probe, const uint64_t *mask,
                        size_t words)
 {
-    const int32_t *dots = place->run->products != NULL && place->is_in_view
-                              ? vs_nearest_products(place->run, place->query, place->cell)
-                              : NULL;
+    const vs_block *block = place->block;
     int rc = SQLITE_OK;
     for (size_t w = 0; w < words; w++) {
         for (uint64_t rest = mask[w]; rest != 0 && rc == SQLITE_OK; rest &= rest - 1) {
             uint32_t slot = (uint32_t)(64 * w) + (uint32_t)__builtin_ctzll(rest);
-            rc = dots != NULL        ? scan_single(place, probe, slot, dots + slot)
-                 : place->is_in_view ? scan_push(place, slot)
-                                     : scan_single(place, probe, slot, NULL);
+            int32_t high_b = scan_multiply(probe, block, slot);
+            if (scan_stays(probe, &block->rows[slot], high_b,
+                           place->worker->lanes[place->query].limit)) {
+                rc = scan_row(place, probe, slot, high_b);
+            }
         }
+    }
+    return rc;
+}
+
+/* Listed rows first .. end - 1 of one query, whose codes have one description. */
+static int scan_listed_rows(nearest_run *run, nearest_worker *worker, size_t query, size_t first,
+                            size_t end, int can_grow)
+{
+    const nearest_listed *listed = &run->listed;
+    nearest_lane *lane = &worker->lanes[query];
+    size_t code = vs_nearest_code(run, listed->places[first].cell);
+    const int32_t *dots = listed->dots + query * listed->count;
+    int rc = SQLITE_OK;
+    scan_refresh_limit(run, query, lane);
+    size_t count = vsk_get()->code_pass(
+        &lane->probes[code].test, dots + first, listed->inv4 + first, listed->cos4 + first,
+        listed->sin4 + first, listed->r + first, end - first, worker->passed);
+    for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
+        size_t at = first + worker->passed[i];
+        const nearest_place *place = &listed->places[at];
+        if (!(place->slot & NEAREST_ABSENT)) {
+            nearest_pending row = {place->cell, place->slot, (uint32_t)query, dots[at]};
+            rc = scan_push_fine(run, worker, &row, can_grow);
+        }
+    }
+    return rc;
+}
+
+/* Listed rows first .. end - 1, by what the estimates have left. */
+static int scan_listed(nearest_run *run, nearest_worker *worker, size_t first, size_t end,
+                       int can_grow)
+{
+    const nearest_place *places = run->listed.places;
+    int rc = SQLITE_OK;
+    for (size_t i = first; i < end; i++) {
+        worker->cascade.scanned += places[i].slot & NEAREST_ABSENT ? 0 : (int64_t)run->query_count;
+    }
+    for (size_t at = first, next = first; at < end && rc == SQLITE_OK; at = next) {
+        size_t code = vs_nearest_code(run, places[at].cell);
+        while (next < end &&
+               (run->code_count < 2 || vs_nearest_code(run, places[next].cell) == code)) {
+            next++;
+        }
+        for (size_t query = 0; query < run->query_count && rc == SQLITE_OK; query++) {
+            rc = scan_listed_rows(run, worker, query, at, next, can_grow);
+        }
+    }
+    for (size_t i = first; i < end && rc == SQLITE_FULL; i++) {
+        scan_leave_cell(worker, places[i].cell);
     }
     return rc;
 }
@@ -349,7 +442,9 @@ static int scan_dense(const scan_place *place, const vs_probe *probe, const int3
     for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
         uint32_t slot = passed[i];
         if (i + SCAN_PREFETCH < count && block->plane_c != NULL) {
-            vs_nearest_fetch(block->plane_c + passed[i + SCAN_PREFETCH] * plane_bytes, plane_bytes);
+            uint32_t ahead = passed[i + SCAN_PREFETCH];
+            vs_nearest_fetch(&block->rows[ahead], 1);
+            vs_nearest_fetch(block->plane_c + ahead * plane_bytes, plane_bytes);
         }
         if (mask[slot / 64] >> (slot % 64) & 1u) {
             rc = scan_row(place, probe, slot, dots[slot]);
@@ -358,8 +453,8 @@ static int scan_dense(const scan_place *place, const vs_probe *probe, const int3
     return rc;
 }
 
-/* A cell one query after the other: by its front plane, or row by row. */
-static int scan_each(scan_place *place, nearest_way way, size_t code, const uint64_t *mask,
+/* A cell one query after the other: by its front plane (NULL: row by row). */
+static int scan_each(scan_place *place, const vs_front *front, size_t code, const uint64_t *mask,
                      size_t words)
 {
     nearest_run *run = place->run;
@@ -368,8 +463,8 @@ static int scan_each(scan_place *place, nearest_way way, size_t code, const uint
         nearest_lane *lane = &place->worker->lanes[query];
         place->query = query;
         scan_refresh_limit(run, query, lane);
-        rc = way == NEAREST_BY_FRONT ? scan_by_front(place, run->fronts[place->cell], mask)
-                                     : scan_by_row(place, &lane->probes[code], mask, words);
+        rc = front != NULL ? scan_by_front(place, front, mask)
+                           : scan_by_row(place, &lane->probes[code], mask, words);
     }
     return rc;
 }
@@ -447,8 +542,7 @@ int vs_nearest_scan_block(nearest_run *run, nearest_worker *worker, const vs_blo
                           size_t cell, int can_grow)
 {
     uint64_t mask[VS_SLOTS_MAX / 64];
-    scan_place place = {
-        run, worker, block, cell, 0, can_grow, run->view->cells[cell].block != NULL};
+    scan_place place = {run, worker, block, cell, 0, can_grow};
     size_t words = (block->slots + 63) / 64;
     size_t rows = vs_nearest_mask(run, block->has, cell, mask);
     int rc = SQLITE_OK;
@@ -457,15 +551,16 @@ int vs_nearest_scan_block(nearest_run *run, nearest_worker *worker, const vs_blo
     }
     worker->cascade.scanned += (int64_t)(rows * run->query_count);
     if (block->is_coded) {
-        nearest_way way = vs_nearest_way(run, cell);
+        const vs_front *front = run->ways[cell] == NEAREST_BY_FRONT ? run->fronts[cell] : NULL;
         size_t code = vs_nearest_code(run, cell);
-        rc = way == NEAREST_BY_CELL ? scan_by_cell(&place, code, mask)
-                                    : scan_each(&place, way, code, mask, words);
+        rc = front == NULL && rows * NEAREST_SPARSE >= block->slots
+                 ? scan_by_cell(&place, code, mask)
+                 : scan_each(&place, front, code, mask, words);
     } else {
         rc = scan_plain(&place, mask, words);
     }
     if (rc == SQLITE_FULL) {
-        worker->unfinished[cell / 64] |= (uint64_t)1 << (cell % 64);
+        scan_leave_cell(worker, cell);
     }
     return rc;
 }
@@ -474,16 +569,16 @@ int vs_nearest_scan_block(nearest_run *run, nearest_worker *worker, const vs_blo
  * all. */
 static int scan_front_alone(nearest_run *run, nearest_worker *worker, size_t cell, int can_grow)
 {
-    scan_place place = {run, worker, NULL, cell, 0, can_grow, 1};
+    scan_place place = {run, worker, NULL, cell, 0, can_grow};
     const vs_front *front = run->fronts[cell];
     size_t rows = 0;
     for (size_t w = 0; w < (front->slots + 63) / 64; w++) {
         rows += vsk_popcount64(front->has[w]);
     }
     worker->cascade.scanned += (int64_t)(rows * run->query_count);
-    int rc = scan_each(&place, NEAREST_BY_FRONT, run->learned_code, front->has, 0);
+    int rc = scan_each(&place, front, run->learned_code, front->has, 0);
     if (rc == SQLITE_FULL) {
-        worker->unfinished[cell / 64] |= (uint64_t)1 << (cell % 64);
+        scan_leave_cell(worker, cell);
     }
     return rc;
 }
@@ -492,8 +587,8 @@ static int scan_front_alone(nearest_run *run, nearest_worker *worker, size_t cel
  * end of a cell. */
 static void scan_prefetch(const nearest_run *run, size_t cell)
 {
-    const vs_block *block = cell < run->view->cell_count ? run->view->cells[cell].block : NULL;
-    if (block == NULL || !block->is_coded || vs_nearest_way(run, cell) != NEAREST_BY_CELL) {
+    const vs_block *block = cell < run->view->cell_count ? run->view->blocks[cell] : NULL;
+    if (block == NULL || !block->is_coded || run->ways[cell] != NEAREST_BY_CELL) {
         return; /* what is read of others has just been read for the estimates */
     }
     size_t bytes = block->slots * sizeof(float);
@@ -509,29 +604,49 @@ static int scan_visit(nearest_run *run, nearest_worker *worker, nearest_phase ph
                       int can_grow)
 {
     size_t next = cell + (size_t)run->worker_count;
-    if (run->rows != NULL && run->rows->cells[cell] == VS_ROWSET_NONE) {
+    if (run->ways[cell] == NEAREST_BY_ROW ||
+        (run->rows != NULL && run->rows->cells[cell] == VS_ROWSET_NONE)) {
         return SQLITE_OK;
     }
     if (phase == NEAREST_ESTIMATE) {
         vs_nearest_estimate_cell(run, worker, cell, next);
         return SQLITE_OK;
     }
-    if (run->rows == NULL && run->fronts != NULL && run->fronts[cell] != NULL) {
+    if (run->rows == NULL && run->ways[cell] == NEAREST_BY_FRONT) {
         return scan_front_alone(run, worker, cell, can_grow);
     }
-    const vs_block *block = run->view->cells[cell].block;
+    const vs_block *block = run->view->blocks[cell];
     scan_prefetch(run, next);
     return block == NULL ? SQLITE_OK : vs_nearest_scan_block(run, worker, block, cell, can_grow);
 }
 
-/* What is pending after the last cell. */
-static int scan_finish(nearest_run *run, nearest_worker *worker, nearest_phase phase, int can_grow)
+/* And with some of the listed rows. */
+static int scan_visit_listed(nearest_run *run, nearest_worker *worker, nearest_phase phase,
+                             size_t first, int can_grow)
 {
+    size_t end = first + NEAREST_LISTED_UNIT;
+    end = end < run->listed.count ? end : run->listed.count;
     if (phase == NEAREST_ESTIMATE) {
-        vs_nearest_estimate_pending(run, worker);
+        vs_nearest_estimate_listed(run, worker, first, end);
         return SQLITE_OK;
     }
-    return vs_nearest_scan_pending(run, worker, can_grow);
+    return scan_listed(run, worker, first, end, can_grow);
+}
+
+/* One unit: a cell, listed rows, or after the last of them what is pending. */
+static int scan_unit(nearest_run *run, nearest_worker *worker, nearest_phase phase, size_t unit,
+                     int can_grow, int *out_is_end)
+{
+    size_t cells = run->view->cell_count;
+    if (unit < cells) {
+        return scan_visit(run, worker, phase, unit, can_grow);
+    }
+    if ((unit - cells) * NEAREST_LISTED_UNIT < run->listed.count) {
+        return scan_visit_listed(run, worker, phase, (unit - cells) * NEAREST_LISTED_UNIT,
+                                 can_grow);
+    }
+    *out_is_end = 1;
+    return phase == NEAREST_SCAN ? vs_nearest_scan_pending(run, worker, can_grow) : SQLITE_OK;
 }
 
 /* One phase of one worker. */
@@ -544,12 +659,10 @@ static void scan_phase(nearest_run *run, int number, nearest_phase phase)
         if (atomic_load_explicit(&run->is_cancelled, memory_order_relaxed)) {
             return;
         }
-        size_t cell = atomic_fetch_add_explicit(&run->next[phase], 1, memory_order_relaxed);
-        is_end = cell >= run->view->cell_count;
-        int rc = is_end ? scan_finish(run, worker, phase, number == 0)
-                        : scan_visit(run, worker, phase, cell, number == 0);
+        size_t unit = atomic_fetch_add_explicit(&run->next[phase], 1, memory_order_relaxed);
+        int rc = scan_unit(run, worker, phase, unit, number == 0, &is_end);
         if (rc == SQLITE_FULL) {
-            scan_leave_pending(worker, 0);
+            scan_leave_pending(worker);
             return; /* the caller finishes what is left */
         }
         if (number == 0 && rc == SQLITE_OK && taken % SCAN_POLL_CELLS == 0 &&

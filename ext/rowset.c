@@ -46,7 +46,7 @@ static int rowset_add(const vs_store *store, const vs_view *view, int64_t loc, i
         *last_at = loc < 0 ? -1 : vs_view_find(view, id);
         *last_id = id;
     }
-    if (*last_at < 0 || !vs_cell_has(&view->cells[*last_at].cell, slot)) {
+    if (*last_at < 0 || !vs_cell_has(&view->cells[*last_at], slot)) {
         return vs_error(err, SQLITE_CORRUPT_VTAB,
                         "%s: a row says that its vectors are at place %lld, where there is no row",
                         store->label, (long long)loc);
@@ -84,14 +84,14 @@ static int rowset_add_parts(vs_store *store, const vs_view *view, sqlite3_stmt *
         size_t lo = 0, hi = view->cell_count; /* first cell of the part */
         while (lo < hi) {
             size_t mid = lo + (hi - lo) / 2;
-            if (view->cells[mid].cell.part < part) {
+            if (view->cells[mid].part < part) {
                 lo = mid + 1;
             } else {
                 hi = mid;
             }
         }
-        for (; lo < view->cell_count && view->cells[lo].cell.part == part; lo++) {
-            set->rows += set->cells[lo] == VS_ROWSET_NONE ? view->cells[lo].cell.live : 0;
+        for (; lo < view->cell_count && view->cells[lo].part == part; lo++) {
+            set->rows += set->cells[lo] == VS_ROWSET_NONE ? view->cells[lo].live : 0;
             set->cells[lo] = VS_ROWSET_ALL;
         }
     }

@@ -58,16 +58,28 @@ void vs_view_widen(const vs_vector_spec *spec, const void *stored, void *out)
 /* What a block holds. */
 typedef enum view_kind { VIEW_PLAIN, VIEW_COARSE, VIEW_CODED } view_kind;
 
+/* Where things lie in a block: what codes need, and after it their planes. Vectors stand in place of
+ * both. */
+static size_t view_rows_at(size_t slots)
+{
+    return view_align(sizeof(vs_block)) + view_align(slots * sizeof(int64_t));
+}
+
+static size_t view_planes_at(size_t slots)
+{
+    return view_rows_at(slots) + view_align(slots * sizeof(vs_row_terms)) +
+           4 * view_align(slots * sizeof(float));
+}
+
 static size_t view_block_bytes(const vs_store *store, int vector, view_kind kind)
 {
     size_t slots = store->geometry.slots;
-    size_t bytes = view_align(sizeof(vs_block)) + view_align(slots * sizeof(int64_t));
-    if (kind != VIEW_PLAIN) {
-        return bytes + 7 * view_align(slots * sizeof(float)) +
-               (kind == VIEW_CODED ? 2 : 0) *
-                   view_align(slots * (store->geometry.vectors[vector].code_dim / 2));
+    size_t planes = kind == VIEW_CODED ? 2 : 0;
+    if (kind == VIEW_PLAIN) {
+        return view_rows_at(slots) + view_align(slots * view_vector_bytes(store, vector));
     }
-    return bytes + view_align(slots * view_vector_bytes(store, vector));
+    return view_planes_at(slots) +
+           planes * view_align(slots * (store->geometry.vectors[vector].code_dim / 2));
 }
 
 static vs_block *view_new_block(const vs_store *store, int vector, view_kind kind)
@@ -81,14 +93,15 @@ static vs_block *view_new_block(const vs_store *store, int vector, view_kind kin
     block->slots = (uint32_t)slots;
     block->is_coded = kind != VIEW_PLAIN;
     block->rowids = (int64_t *)(void *)at;
-    at += view_align(slots * sizeof(int64_t));
+    at = (unsigned char *)block + view_rows_at(slots);
     if (!block->is_coded) {
         block->vector_bytes = view_vector_bytes(store, vector);
         block->vectors = at;
         return block;
     }
-    float **const terms[] = {&block->r,    &block->cos4, &block->sin4, &block->inv4,
-                             &block->cos8, &block->sin8, &block->inv8};
+    block->rows = (vs_row_terms *)(void *)at;
+    at += view_align(slots * sizeof(vs_row_terms));
+    float **const terms[] = {&block->r, &block->cos4, &block->sin4, &block->inv4};
     for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
         *terms[i] = (float *)(void *)at;
         at += view_align(slots * sizeof(float));
@@ -109,13 +122,18 @@ static void view_set_code(vs_block *block, uint32_t slot, const vs_code_record *
         return;
     }
     block->has[slot / 64] |= (uint64_t)1 << (slot % 64);
-    block->r[slot] = record->flags & VS_CODE_NO_BOUND ? NAN : record->r;
+    block->rows[slot] = (vs_row_terms){.r = record->flags & VS_CODE_NO_BOUND ? NAN : record->r,
+                                       .cos4 = record->terms.cos4,
+                                       .sin4 = record->terms.sin4,
+                                       .inv4 = record->terms.inv4,
+                                       .cos8 = record->terms.cos8,
+                                       .sin8 = record->terms.sin8,
+                                       .inv8 = record->terms.inv8,
+                                       .is_there = 1};
+    block->r[slot] = block->rows[slot].r;
     block->cos4[slot] = record->terms.cos4;
     block->sin4[slot] = record->terms.sin4;
     block->inv4[slot] = record->terms.inv4;
-    block->cos8[slot] = record->terms.cos8;
-    block->sin8[slot] = record->terms.sin8;
-    block->inv8[slot] = record->terms.inv8;
     if (block->plane_c != NULL) { /* else they stay where they were read */
         memcpy((uint8_t *)block + (block->plane_b - (const uint8_t *)block) + slot * plane_bytes,
                record->plane_b, plane_bytes);
@@ -133,6 +151,7 @@ static int view_decode_codes(vs_store *store, int vector, const vs_cell *cell, c
     int rc = SQLITE_OK;
     for (uint32_t slot = 0; slot < block->slots && rc == SQLITE_OK; slot++) {
         vs_code_record record;
+        block->rows[slot].is_there = 0;
         if (!vs_cell_has(cell, slot)) {
             continue;
         }
@@ -284,7 +303,6 @@ static int view_share_block(vs_store *store, int vector, const vs_cell *cell, vs
 static int view_read_block(vs_store *store, const vs_view *view, size_t i, int is_coded,
                            vs_block **scratch, const vs_block **out, vs_err *err)
 {
-    const vs_view_cell *entry = &view->cells[i];
     size_t code_dim = is_coded ? store->geometry.vectors[view->vector].code_dim : 0;
     size_t vector_bytes = is_coded ? 0 : view_vector_bytes(store, view->vector);
     vs_block *block = *scratch;
@@ -297,7 +315,7 @@ static int view_read_block(vs_store *store, const vs_view *view, size_t i, int i
         }
     }
     memset(block->has, 0, sizeof block->has);
-    int rc = view_load_block(store, view->vector, &entry->cell, block, err);
+    int rc = view_load_block(store, view->vector, &view->cells[i], block, err);
     *out = rc == SQLITE_OK ? block : NULL;
     return rc;
 }
@@ -305,20 +323,18 @@ static int view_read_block(vs_store *store, const vs_view *view, size_t i, int i
 int vs_view_block(vs_store *store, const vs_view *view, size_t i, vs_block **scratch,
                   const vs_block **out, vs_err *err)
 {
-    const vs_view_cell *entry = &view->cells[i];
-    *out = entry->block;
+    *out = view->blocks[i];
     if (*out != NULL) {
         return SQLITE_OK;
     }
-    return view_read_block(store, view, i, view_is_coded(store, view->vector, &entry->cell),
+    return view_read_block(store, view, i, view_is_coded(store, view->vector, &view->cells[i]),
                            scratch, out, err);
 }
 
 int vs_view_vectors(vs_store *store, const vs_view *view, size_t i, vs_block **scratch,
                     const vs_block **out, vs_err *err)
 {
-    const vs_view_cell *entry = &view->cells[i];
-    *out = entry->block;
+    *out = view->blocks[i];
     if (*out != NULL && !(*out)->is_coded) {
         return SQLITE_OK;
     }
@@ -331,8 +347,8 @@ static void view_before_free(vs_cached *self)
 {
     vs_view *view = (vs_view *)(void *)self;
     for (size_t i = 0; i < view->cell_count; i++) {
-        vs_cached_unref(view->cells[i].block);
-        vs_cached_unref(atomic_load(&view->cells[i].front));
+        vs_cached_unref(view->blocks[i]);
+        vs_cached_unref(atomic_load(&view->fronts[i]));
     }
     vs_cached_unref(view->learner);
 }
@@ -377,7 +393,7 @@ static int view_sort_by_id(vs_view *view)
         return SQLITE_NOMEM;
     }
     for (size_t i = 0; i < view->cell_count; i++) {
-        places[i].id = view->cells[i].cell.id;
+        places[i].id = view->cells[i].id;
         places[i].at = (uint32_t)i;
     }
     qsort(places, view->cell_count, sizeof *places, view_compare_places);
@@ -388,12 +404,29 @@ static int view_sort_by_id(vs_view *view)
     return SQLITE_OK;
 }
 
+static void view_add_code(vs_view *view, const vs_cell *cell)
+{
+    uint64_t id = cell->code_id[view->vector];
+    size_t at = 0;
+    while (at < view->code_id_count && view->code_ids[at] != id) {
+        at++;
+    }
+    if (cell->is_coded && at == view->code_id_count) {
+        view->code_ids[view->code_id_count++] = id;
+    }
+}
+
 static int view_new(const vs_store *store, int vector, const vs_head *head,
                     const vs_cell_list *list, vs_view **out)
 {
+    vs_view *view = NULL;
     size_t cells_at = view_align(sizeof(vs_view));
-    size_t ids_at = cells_at + view_align(list->count * sizeof(vs_view_cell));
-    vs_view *view = vs_cached_new(ids_at + (list->count + 1) * sizeof(uint32_t), view_before_free);
+    size_t blocks_at = cells_at + view_align(list->count * sizeof *view->cells);
+    size_t fronts_at = blocks_at + view_align(list->count * sizeof *view->blocks);
+    size_t codes_at = fronts_at + view_align(list->count * sizeof *view->fronts);
+    size_t coded_at = codes_at + view_align(list->count * sizeof *view->code_ids);
+    size_t ids_at = coded_at + view_align(list->count * sizeof *view->is_coded);
+    view = vs_cached_new(ids_at + (list->count + 1) * sizeof(uint32_t), view_before_free);
     if (view == NULL) {
         return SQLITE_NOMEM;
     }
@@ -403,11 +436,20 @@ static int view_new(const vs_store *store, int vector, const vs_head *head,
     view->code_dim = store->geometry.vectors[vector].code_dim;
     view->vector_bytes = view_vector_bytes(store, vector);
     view->cell_count = list->count;
-    view->cells = (vs_view_cell *)(void *)((unsigned char *)view + cells_at);
+    view->rows_at = view_rows_at(view->slots);
+    view->plane_b_at = view_planes_at(view->slots);
+    view->plane_c_at = view->plane_b_at + view_align(view->slots * (view->code_dim / 2));
+    view->cells = (vs_cell *)(void *)((unsigned char *)view + cells_at);
+    view->blocks = (vs_block **)(void *)((unsigned char *)view + blocks_at);
+    view->fronts = (_Atomic(vs_front *) *)(void *)((unsigned char *)view + fronts_at);
+    view->code_ids = (uint64_t *)(void *)((unsigned char *)view + codes_at);
+    view->is_coded = (uint8_t *)view + coded_at;
     view->by_id = (uint32_t *)(void *)((unsigned char *)view + ids_at);
     for (size_t i = 0; i < list->count; i++) {
-        view->cells[i].cell = list->cells[i];
+        view->cells[i] = list->cells[i];
         view->live += list->cells[i].live;
+        view->is_coded[i] = (uint8_t)view_is_coded(store, vector, &list->cells[i]);
+        view_add_code(view, &list->cells[i]);
     }
     int rc = view_sort_by_id(view);
     if (rc != SQLITE_OK) {
@@ -439,19 +481,20 @@ static int view_load(vs_store *store, vs_view *view, int *out_is_complete, vs_er
     int64_t deadline = vs_metrics_now_ns() + VIEW_LOAD_NS;
     *out_is_complete = 1;
     for (size_t i = 0; i < view->cell_count; i++) {
-        view->cells[i].block = view_find_block(store, view->vector, &view->cells[i].cell);
-        found += view->cells[i].block != NULL;
+        view->blocks[i] = view_find_block(store, view->vector, &view->cells[i]);
+        found += view->blocks[i] != NULL;
     }
     if (view->cell_count - found >= VIEW_JOB_CELLS) {
         job = vs_job_begin("vecshard", store->label, "load", view->live);
     }
     size_t first = view_first_cell(store, view);
     for (size_t i = 0; i < view->cell_count && rc == SQLITE_OK; i++) {
-        vs_view_cell *entry = &view->cells[(first + i) % view->cell_count];
-        if (entry->block == NULL) { /* or has another connection loaded it meanwhile? */
-            entry->block = view_find_block(store, view->vector, &entry->cell);
+        const vs_cell *cell = &view->cells[(first + i) % view->cell_count];
+        vs_block **block = &view->blocks[(first + i) % view->cell_count];
+        if (*block == NULL) { /* or has another connection loaded it meanwhile? */
+            *block = view_find_block(store, view->vector, cell);
         }
-        if (entry->block != NULL) {
+        if (*block != NULL) {
             continue;
         }
         if (loaded >= found && vs_metrics_now_ns() > deadline) {
@@ -459,11 +502,11 @@ static int view_load(vs_store *store, vs_view *view, int *out_is_complete, vs_er
             break;
         }
         vs_store_note_pages(store);
-        rc = view_share_block(store, view->vector, &entry->cell, &entry->block, err);
-        if (entry->block != NULL) { /* at once: many connections may load, each its part */
+        rc = view_share_block(store, view->vector, cell, block, err);
+        if (*block != NULL) { /* at once: many connections may load, each its part */
             vs_store_drop_pages(store);
         }
-        if (view_is_private(store, view->vector, &entry->cell)) {
+        if (view_is_private(store, view->vector, cell)) {
             *out_is_complete = 0; /* a view that others find has to have it */
         }
         loaded++;
@@ -565,7 +608,7 @@ int64_t vs_view_find(const vs_view *view, int64_t id)
     size_t lo = 0, hi = view->cell_count;
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
-        int64_t at = view->cells[view->by_id[mid]].cell.id;
+        int64_t at = view->cells[view->by_id[mid]].id;
         if (at == id) {
             return (int64_t)view->by_id[mid];
         }

@@ -7,6 +7,13 @@
 #include "cache.h"
 #include "store.h"
 
+/* What bounds of one row need beside its planes, together: rows are mostly looked at by themselves. */
+typedef struct vs_row_terms {
+    float r; /* NaN where bounds do not hold: every test keeps the row */
+    float cos4, sin4, inv4, cos8, sin8, inv8;
+    uint32_t is_there; /* the slot's bit of `has` */
+} vs_row_terms;
+
 /* A cell in memory. Immutable; one allocation. Arrays are [slots]; places that hold no row have
  * unspecified values: see `has`. */
 typedef struct vs_block {
@@ -14,13 +21,11 @@ typedef struct vs_block {
     uint32_t slots;
     int is_coded;
     int is_short; /* a row of the content table is gone: for one search alone */
-    uint64_t has[VS_SLOTS_MAX /
-                 64]; /* bit: the slot holds a row with a vector that can be in an answer */
     int64_t *rowids;
     /* coded */
     size_t code_dim;
-    float *r, *cos4, *sin4, *inv4, *cos8, *sin8,
-        *inv8; /* r is NaN where bounds do not hold: every test keeps the row */
+    vs_row_terms *rows;
+    float *r, *cos4, *sin4, *inv4; /* the same again, for tests of whole cells */
     /* [slots] planes of code_dim / 2 bytes. In memory 64-byte aligned and one after the other; in a
      * block that was read for one search plane_b lies in the bytes as they were read, and plane_c
      * is NULL. */
@@ -29,16 +34,12 @@ typedef struct vs_block {
     /* plain */
     size_t vector_bytes;
     uint8_t *vectors; /* [slots][vector_bytes], 64-byte aligned */
+    uint64_t has[VS_SLOTS_MAX /
+                 64]; /* bit: the slot holds a row with a vector that can be in an answer */
 } vs_block;
 
 typedef struct vs_front vs_front;     /* front.h */
 typedef struct vs_learner vs_learner; /* front_learn.h */
-
-typedef struct vs_view_cell {
-    vs_cell cell;
-    vs_block *block;           /* one reference; NULL: not kept in memory, read for each search */
-    _Atomic(vs_front *) front; /* one reference; NULL: none, or none yet */
-} vs_view_cell;
 
 typedef struct vs_view {
     vs_cached base;
@@ -50,8 +51,19 @@ typedef struct vs_view {
     size_t slots;
     vs_learner *learner;       /* one reference; NULL: no front plane, or cells are not in memory */
     atomic_size_t front_cells; /* cells from the first on that have a front plane, or need none */
-    vs_view_cell *cells;       /* by (part, id); in the same allocation */
-    uint32_t *by_id;           /* [cell_count] numbers of cells, by id */
+    /* Of each cell, by (part, id); in the same allocation. What a search reads of every cell is dense,
+     * and tells where in a coded block of this view things are: a row can be fetched before anything
+     * of its block has been read. */
+    vs_cell *cells;
+    vs_block **blocks; /* one reference each; NULL: not kept in memory, read for each search */
+    _Atomic(vs_front *)
+        *fronts; /* one reference each, planes of the learner's basis; NULL: none, or
+                                    none yet */
+    size_t rows_at, plane_b_at, plane_c_at; /* bytes from the beginning of a coded block */
+    uint8_t *is_coded;                      /* [cell_count] of blocks */
+    uint64_t *code_ids; /* [code_id_count] different descriptions of the codes */
+    size_t code_id_count;
+    uint32_t *by_id; /* [cell_count] numbers of cells, by id */
 } vs_view;
 
 /*

@@ -29,28 +29,26 @@ static int front_planes_are_alike(const void *a, const void *b)
 
 int vs_view_has_code(const vs_view *view, size_t i, uint64_t code_id)
 {
-    const vs_view_cell *cell = &view->cells[i];
-    return cell->block != NULL && cell->block->is_coded &&
-           cell->cell.code_id[view->vector] == code_id;
+    return view->blocks[i] != NULL && view->blocks[i]->is_coded &&
+           view->cells[i].code_id[view->vector] == code_id;
 }
 
 /* The learner of the first coded cell's description, when all cells are in memory. */
 void vs_view_find_learner(const vs_store *store, vs_view *view)
 {
     static const uint8_t any_stamp[VS_STAMP_BYTES];
-    const vs_view_cell *coded = NULL;
+    const vs_cell *coded = NULL;
     vs_cache_key key;
     for (size_t i = 0; i < view->cell_count; i++) {
-        const vs_view_cell *cell = &view->cells[i];
-        if (cell->block == NULL) {
+        if (view->blocks[i] == NULL) {
             return;
         }
-        coded = coded == NULL && cell->block->is_coded ? cell : coded;
+        coded = coded == NULL && view->blocks[i]->is_coded ? &view->cells[i] : coded;
     }
     if (coded == NULL || view->slots % VSK_FRONT_ROWS != 0) {
         return;
     }
-    uint64_t code_id = coded->cell.code_id[view->vector];
+    uint64_t code_id = coded->code_id[view->vector];
     vs_view_key(store, view->vector, VS_CACHE_LEARNER, (int64_t)code_id, any_stamp, &key);
     vs_learner *learner = vs_cache_get(&key);
     if (learner == NULL || learner->code_dim != view->code_dim) {
@@ -66,9 +64,9 @@ void vs_view_find_learner(const vs_store *store, vs_view *view)
 /* A cell's front plane from the cache, or made and put there; NULL without memory or room. */
 static vs_front *front_get(const vs_store *store, const vs_view *view, size_t i, vs_basis *basis)
 {
-    const vs_view_cell *cell = &view->cells[i];
+    const vs_cell *cell = &view->cells[i];
     vs_cache_key key;
-    vs_view_key(store, view->vector, VS_CACHE_FRONT, cell->cell.id, cell->cell.stamp, &key);
+    vs_view_key(store, view->vector, VS_CACHE_FRONT, cell->id, cell->stamp, &key);
     key.id ^= basis->serial << FRONT_SERIAL_SHIFT; /* another basis, another thing */
     vs_front *front = vs_cache_get(&key);
     if (front != NULL && front->basis == basis && front->slots == view->slots) {
@@ -78,7 +76,7 @@ static vs_front *front_get(const vs_store *store, const vs_view *view, size_t i,
     if (!vs_cache_has_room(&key, vs_front_bytes(basis, view->slots))) {
         return NULL;
     }
-    front = vs_front_new(basis, cell->block);
+    front = vs_front_new(basis, view->blocks[i]);
     return front == NULL ? NULL : vs_cache_put(&key, front, front_planes_are_alike);
 }
 
@@ -89,9 +87,9 @@ void vs_view_make_fronts(const vs_store *store, vs_view *view)
     size_t i = atomic_load(&view->front_cells);
     for (; basis != NULL && i < view->cell_count; i++) {
         vs_front *none = NULL;
-        if (atomic_load(&view->cells[i].front) != NULL ||
+        if (atomic_load(&view->fronts[i]) != NULL ||
             !vs_view_has_code(view, i, basis->code_id) ||
-            view->cells[i].block->code_dim != basis->code_dim) {
+            view->blocks[i]->code_dim != basis->code_dim) {
             continue;
         }
         if (vs_metrics_now_ns() > deadline) {
@@ -102,7 +100,7 @@ void vs_view_make_fronts(const vs_store *store, vs_view *view)
             i = view->cell_count; /* those that there are will do */
             break;
         }
-        if (!atomic_compare_exchange_strong(&view->cells[i].front, &none, front)) {
+        if (!atomic_compare_exchange_strong(&view->fronts[i], &none, front)) {
             vs_cached_unref(front); /* another thread was faster */
         }
     }

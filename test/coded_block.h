@@ -22,8 +22,8 @@ static inline vs_block *coded_block_new(uint32_t slots, size_t code_dim)
     block->code_dim = code_dim;
     block->b_stride = code_dim / 2;
     block->rowids = calloc(slots, sizeof *block->rowids);
-    float **const terms[] = {&block->r,    &block->cos4, &block->sin4, &block->inv4,
-                             &block->cos8, &block->sin8, &block->inv8};
+    block->rows = calloc(slots, sizeof *block->rows);
+    float **const terms[] = {&block->r, &block->cos4, &block->sin4, &block->inv4};
     for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
         *terms[i] = calloc(slots, sizeof(float));
     }
@@ -37,11 +37,11 @@ static inline void coded_block_free(vs_block *block)
     if (block == NULL) {
         return;
     }
-    float *const terms[] = {block->r,    block->cos4, block->sin4, block->inv4,
-                            block->cos8, block->sin8, block->inv8};
+    float *const terms[] = {block->r, block->cos4, block->sin4, block->inv4};
     for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
         free(terms[i]);
     }
+    free(block->rows);
     free(block->rowids);
     free((void *)(uintptr_t)block->plane_b);
     free((void *)(uintptr_t)block->plane_c);
@@ -65,13 +65,15 @@ static inline int coded_block_set(vs_block *block, uint32_t slot, const vs_code 
     block->rowids[slot] = record.rowid;
     block->has[slot / 64] &= ~((uint64_t)1 << (slot % 64));
     block->has[slot / 64] |= (uint64_t)(record.flags & VS_CODE_HAS_VECTOR ? 1 : 0) << (slot % 64);
-    block->r[slot] = record.flags & VS_CODE_NO_BOUND ? NAN : record.r;
-    block->cos4[slot] = record.terms.cos4;
-    block->sin4[slot] = record.terms.sin4;
-    block->inv4[slot] = record.terms.inv4;
-    block->cos8[slot] = record.terms.cos8;
-    block->sin8[slot] = record.terms.sin8;
-    block->inv8[slot] = record.terms.inv8;
+    vs_row_terms *terms = &block->rows[slot];
+    terms->r = block->r[slot] = record.flags & VS_CODE_NO_BOUND ? NAN : record.r;
+    terms->cos4 = block->cos4[slot] = record.terms.cos4;
+    terms->sin4 = block->sin4[slot] = record.terms.sin4;
+    terms->inv4 = block->inv4[slot] = record.terms.inv4;
+    terms->cos8 = record.terms.cos8;
+    terms->sin8 = record.terms.sin8;
+    terms->inv8 = record.terms.inv8;
+    terms->is_there = record.flags & VS_CODE_HAS_VECTOR ? 1 : 0;
     memcpy((uint8_t *)(uintptr_t)block->plane_b + slot * bytes, record.plane_b, bytes);
     memcpy((uint8_t *)(uintptr_t)block->plane_c + slot * bytes, record.plane_c, bytes);
     return SQLITE_OK;

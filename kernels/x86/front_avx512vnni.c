@@ -7,7 +7,10 @@
 #if defined(VSK_X86)
 #include "avx512vnni_begin.h"
 
-enum { FRONT_QUERIES_AVX512VNNI = 8 }; /* that share the widening of the rows */
+enum {
+    FRONT_QUERIES_AVX512VNNI = 8,     /* that share the widening of the rows */
+    FRONT_AHEAD_AVX512VNNI = 4 * 1024 /* bytes from what is read to what is prefetched */
+};
 
 /* A pair of a query's elements for every row. */
 VSK_INLINE __m512i front_pair_avx512vnni(const int16_t *w)
@@ -25,10 +28,14 @@ VSK_INLINE __m512i front_rows_avx512vnni(const int8_t *rows)
 VSK_INLINE void front_query_avx512vnni(const int16_t *w, const int8_t *rows, size_t count, size_t m,
                                        int32_t *out)
 {
+    const int8_t *end = rows + count * m;
     for (size_t first = 0; first < count; first += VSK_FRONT_ROWS) {
+        const size_t ahead = end - rows > FRONT_AHEAD_AVX512VNNI ? FRONT_AHEAD_AVX512VNNI : 0;
         __m512i sums_i32x16[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(),
                                   _mm512_setzero_si512(), _mm512_setzero_si512()};
         for (size_t j = 0; j < m; j += 8) {
+            _mm_prefetch((const char *)rows + ahead, _MM_HINT_T0);
+            _mm_prefetch((const char *)rows + ahead + 64, _MM_HINT_T0);
             VSK_UNROLL
             for (size_t i = 0; i < 4; i++) { /* four pairs of directions */
                 sums_i32x16[i] = _mm512_dpwssd_epi32(

@@ -178,8 +178,9 @@ static void check_data(data_kind kind, vs_metric metric, size_t dim, double anch
     }
     make_cell(kind, code);
     for (int basis_kind_at = 0; basis_kind_at < BASIS_KINDS; basis_kind_at++) {
-        double size =
-            cell.block->r[0] > 1e-9f && isfinite(cell.block->r[0]) ? (double)cell.block->r[0] : 1.0;
+        double size = cell.block->rows[0].r > 1e-9f && isfinite(cell.block->rows[0].r)
+                          ? (double)cell.block->rows[0].r
+                          : 1.0;
         size_t m = code->code_dim >= 128 && basis_kind_at % 2 ? 64 : 32;
         for (double scale = 0.01; scale < 100.0; scale *= 30.0) {
             vs_basis *basis =
@@ -237,8 +238,8 @@ static void check_behind(const vs_code *code, double factor)
     memcpy(scratch, cell.rows[0], sizeof code_values);
     vsk_rotate(scratch, N);
     for (size_t i = 0; i < N; i++) {
-        double coded = (double)cell.block->r[0] * (double)cell.block->cos8[0] *
-                       (double)cell.block->inv8[0] * (double)code_values[i];
+        double coded = (double)cell.block->rows[0].r * (double)cell.block->rows[0].cos8 *
+                       (double)cell.block->rows[0].inv8 * (double)code_values[i];
         scales[i] = fabs(coded) / 100.0;
         behind[i] = coded + factor * ((double)scratch[i] - coded);
     }
@@ -403,8 +404,8 @@ static void the_widest_codes_do_not_overflow(void **state)
             c[i % (N / 2)] |= (uint8_t)nibble;
         }
         block->has[0] |= (uint64_t)1 << slot;
-        block->r[slot] = block->cos8[slot] = 1.0f;
-        block->inv8[slot] = (float)(1.0 / (127.5 * sqrt(N)));
+        block->rows[slot].r = block->rows[slot].cos8 = 1.0f;
+        block->rows[slot].inv8 = (float)(1.0 / (127.5 * sqrt(N)));
     }
     vs_front *front = vs_front_new(basis, block);
     assert_non_null(front);

@@ -19,9 +19,9 @@
 #define CODE_ID 7
 #define LATENT 8
 #define NEAREST 10
-#define WAITS 3  /* searches that pass before learning begins */
+#define WAITS 3   /* searches that pass before learning begins */
 #define JUDGES 16 /* that the choice is made by */
-#define M 32     /* directions of codes of DIM elements */
+#define M 32      /* directions of codes of DIM elements */
 #define SAMPLE 3072
 #define PASSED_B 0.2
 
@@ -30,7 +30,8 @@
 #define STEPS_MAX (WAITS + 1 + SAMPLE / 64 + 4 * M + 3 * (M / 16 + DIM / 64) + SAMPLE / 64 + JUDGES)
 
 static float vectors[CELLS][SLOTS][DIM];
-static vs_view_cell view_cells[CELLS];
+static vs_cell view_cells[CELLS];
+static vs_block *view_blocks[CELLS];
 static vs_view view;
 static vs_code *code;
 
@@ -58,16 +59,17 @@ static void make_view(data kind)
     view.cell_count = CELLS;
     view.slots = SLOTS;
     view.cells = view_cells;
+    view.blocks = view_blocks;
     for (size_t i = 0; i < CELLS; i++) {
-        coded_block_free(view_cells[i].block);
-        view_cells[i].block = coded_block_new(SLOTS, DIM);
-        view_cells[i].cell.is_coded = 1;
-        view_cells[i].cell.live = SLOTS;
-        view_cells[i].cell.code_id[0] = CODE_ID;
+        coded_block_free(view_blocks[i]);
+        view_blocks[i] = coded_block_new(SLOTS, DIM);
+        view_cells[i].is_coded = 1;
+        view_cells[i].live = SLOTS;
+        view_cells[i].code_id[0] = CODE_ID;
         view.live += SLOTS;
         for (uint32_t slot = 0; slot < SLOTS; slot++) {
             fill_vector(kind, vectors[i][slot]);
-            assert_int_equal(coded_block_set(view_cells[i].block, slot, code, vectors[i][slot]),
+            assert_int_equal(coded_block_set(view_blocks[i], slot, code, vectors[i][slot]),
                              SQLITE_OK);
         }
     }
@@ -88,7 +90,7 @@ static int tear_down(void **state)
 {
     (void)state;
     for (size_t i = 0; i < CELLS; i++) {
-        coded_block_free(view_cells[i].block);
+        coded_block_free(view_blocks[i]);
     }
     sqlite3_free(code);
     return 0;
@@ -187,7 +189,7 @@ static size_t count_passed(vs_basis *basis, size_t cell, const search *of)
     uint16_t passed[SLOTS];
     vs_front_query query;
     size_t next = 0;
-    vs_front *front = vs_front_new(basis, view_cells[cell].block);
+    vs_front *front = vs_front_new(basis, view_blocks[cell]);
     assert_non_null(front);
     vs_front_query_init(&query, basis, &of->probe, of->direction);
     vs_front_query_set_limit(&query, &of->probe, of->lesson.limit);
@@ -267,11 +269,11 @@ static void small_tables_teach_nothing_and_cost_nothing(void **state)
         assert_int_equal(vs_learner_step(learner, &shown.lesson), 0);
     }
     view.cell_count = CELLS;
-    view_cells[4].cell.code_id[0] = view_cells[8].cell.code_id[0] = CODE_ID + 1;
+    view_cells[4].code_id[0] = view_cells[8].code_id[0] = CODE_ID + 1;
     assert_int_equal(vs_learner_step(learner, &shown.lesson), 0); /* 7 cells of this description */
     assert_int_equal(vs_fault_allocations(), allocations);
     assert_true(vs_learner_is_open(learner));
-    view_cells[8].cell.code_id[0] = CODE_ID;
+    view_cells[8].code_id[0] = CODE_ID;
     assert_int_equal(vs_learner_step(learner, &shown.lesson), 1); /* 8,192 rows */
     vs_cached_unref(learner);
 }
@@ -391,22 +393,22 @@ static void without_memory_it_gives_up(void **state)
 static void spoil_view(void)
 {
     for (size_t i = 0; i < CELLS; i++) {
-        vs_block *block = view_cells[i].block;
+        vs_block *block = view_blocks[i];
         for (size_t slot = i % 2; slot < SLOTS; slot += 2) {
-            block->r[slot] = slot % 3 ? NAN : INFINITY;
-            block->cos8[slot] = slot % 5 ? block->cos8[slot] : NAN;
+            block->rows[slot].r = slot % 3 ? NAN : INFINITY;
+            block->rows[slot].cos8 = slot % 5 ? block->rows[slot].cos8 : NAN;
         }
         block->has[i] = 0;
     }
-    coded_block_free(view_cells[1].block); /* not in memory */
-    view_cells[1].block = NULL;
-    view_cells[2].block->is_coded = 0;
-    memset(view_cells[3].block->has, 0, sizeof view_cells[3].block->has);
+    coded_block_free(view_blocks[1]); /* not in memory */
+    view_blocks[1] = NULL;
+    view_blocks[2]->is_coded = 0;
+    memset(view_blocks[3]->has, 0, sizeof view_blocks[3]->has);
     for (size_t slot = 0; slot < SLOTS; slot++) {
-        view_cells[5].block->cos8[slot] = -1.0f; /* the terms that bound nothing */
+        view_blocks[5]->rows[slot].cos8 = -1.0f; /* the terms that bound nothing */
     }
     for (size_t i = 0; i < CELLS; i++) {
-        view_cells[i].cell.live = 4 * SLOTS; /* enough to begin, whatever there is */
+        view_cells[i].live = 4 * SLOTS; /* enough to begin, whatever there is */
     }
 }
 
@@ -433,7 +435,7 @@ static void nothing_but_such_rows_ends_it(void **state)
     make_search(NEAR_FEW_DIRECTIONS, &shown);
     for (size_t i = 0; i < CELLS; i++) {
         for (size_t slot = 0; slot < SLOTS; slot++) {
-            view_cells[i].block->r[slot] = NAN;
+            view_blocks[i]->rows[slot].r = NAN;
         }
     }
     vs_learner *learner = new_learner();
@@ -448,17 +450,19 @@ static void nothing_but_such_rows_ends_it(void **state)
 /* One full cell behind many that hold no row: the search for rows ends before it gets there. */
 static void rows_too_far_apart_end_it(void **state)
 {
-    static vs_view_cell far_cells[64];
+    static vs_cell far_cells[64];
+    static vs_block *far_blocks[64];
     search shown;
     (void)state;
     make_view(NEAR_FEW_DIRECTIONS);
     make_search(NEAR_FEW_DIRECTIONS, &shown);
-    memset(view_cells[0].block->has, 0, sizeof view_cells[0].block->has);
+    memset(view_blocks[0]->has, 0, sizeof view_blocks[0]->has);
     for (size_t i = 0; i < VS_TEST_COUNT(far_cells); i++) {
-        far_cells[i].cell = view_cells[0].cell;
-        far_cells[i].block = view_cells[i + 1 == VS_TEST_COUNT(far_cells)].block;
+        far_cells[i] = view_cells[0];
+        far_blocks[i] = view_blocks[i + 1 == VS_TEST_COUNT(far_cells)];
     }
     view.cells = far_cells;
+    view.blocks = far_blocks;
     view.cell_count = VS_TEST_COUNT(far_cells);
     vs_learner *learner = new_learner();
     int64_t live = vs_fault_live();
@@ -501,7 +505,7 @@ static void rows_on_one_line_do_no_harm(void **state)
             float *vector = vectors[i][slot];
             memset(vector, 0, sizeof vectors[i][slot]);
             vector[5] = (float)(i * SLOTS + slot + 1);
-            assert_int_equal(coded_block_set(view_cells[i].block, slot, code, vector), SQLITE_OK);
+            assert_int_equal(coded_block_set(view_blocks[i], slot, code, vector), SQLITE_OK);
         }
     }
     vs_learner *learner = new_learner();

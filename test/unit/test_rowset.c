@@ -64,12 +64,12 @@ static void check_mask(const vs_rowset *set, const vs_view *view, size_t cell)
 {
     uint64_t words[VS_SLOTS_MAX / 64];
     for (size_t i = 0; i < set->words; i++) {
-        words[i] = view->cells[cell].cell.map[i];
+        words[i] = view->cells[cell].map[i];
     }
     vs_rowset_mask(set, cell, words, set->words);
     for (uint32_t slot = 0; slot < view->slots; slot++) {
         int is_left = (int)(words[slot / 64] >> (slot % 64) & 1);
-        assert_int_equal(is_left, vs_cell_has(&view->cells[cell].cell, slot) &&
+        assert_int_equal(is_left, vs_cell_has(&view->cells[cell], slot) &&
                                       vs_rowset_has(set, cell, slot));
     }
 }
@@ -185,7 +185,7 @@ static void partitions_choose_whole_cells(void **state)
     int chosen = 0;
     for (size_t cell = 0; cell < view->cell_count; cell++) {
         assert_true(set->cells[cell] == 0 || set->cells[cell] == 2);
-        live += set->cells[cell] == 2 ? view->cells[cell].cell.live : 0;
+        live += set->cells[cell] == 2 ? view->cells[cell].live : 0;
         chosen += set->cells[cell] == 2;
     }
     assert_int_equal(set->rows, live);
