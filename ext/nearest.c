@@ -554,6 +554,10 @@ int vs_nearest_batch(vs_nearest *nearest, const void *queries, size_t count,
         rc = SQLITE_NOMEM;
     }
     if (rc == SQLITE_OK && (rows == NULL || rows->rows > 0) && view->live > 0) {
+        if (vs_nearest_threads(nearest->store, view, vs_learner_basis(view->learner), rows, count) >
+            1) {
+            vs_pool_rouse();
+        }
         vs_view_make_fronts(nearest->store, view); /* before: the view may be new after a change */
         size_t wanted = k < (size_t)view->live ? k : (size_t)view->live;
         size_t lane_bytes = 4 * (wanted + NEAREST_CANDIDATES_MIN) * sizeof(nearest_candidate);

@@ -162,6 +162,11 @@ int vs_nearest_scan_block(nearest_run *run, nearest_worker *worker, const vs_blo
 /* Looks at what is pending: to be called after the last cell. */
 int vs_nearest_scan_pending(nearest_run *run, nearest_worker *worker, int can_grow);
 
+/* Threads worth using for a scan of rows (NULL: all) by planes of the basis, if any: one for each MiB
+ * of what is read. */
+int vs_nearest_threads(const vs_store *store, const vs_view *view, const vs_basis *basis,
+                       const vs_rowset *rows, size_t query_count);
+
 /* Makes a run ready whose store to query_count, is_content and floor are set: rows, metric and filter
  * included. The caller releases it, also after an error. */
 int vs_nearest_prepare(nearest_run *run, nearest_scan_kind kind, const void *queries, size_t k,

@@ -262,15 +262,16 @@ static int prepare_queries(nearest_run *run, const void *queries)
 
 /* ---- workers --------------------------------------------------------------------------------- */
 
-/* Threads worth using: one for each MiB of what is scanned. */
-static int prepare_worker_count(const nearest_run *run)
+int vs_nearest_threads(const vs_store *store, const vs_view *view, const vs_basis *basis,
+                       const vs_rowset *rows, size_t query_count)
 {
-    int64_t rows = run->rows != NULL ? run->rows->rows : run->view->live;
-    int64_t row_bytes = (int64_t)(run->basis != NULL ? run->basis->m
-                                  : run->store->geometry.vectors[run->view->vector].is_coded
-                                      ? vsk_code_dim(run->spec->dim) / 2
-                                      : vsk_bytes(run->spec->type, run->spec->dim));
-    int64_t parts = rows * row_bytes * (int64_t)run->query_count / PREPARE_THREAD_BYTES;
+    const vs_vector_spec *spec = &store->declaration.vectors[view->vector];
+    int64_t count = rows != NULL ? rows->rows : view->live;
+    size_t row_bytes = store->geometry.vectors[view->vector].is_coded
+                           ? vsk_code_dim(spec->dim) / 2
+                           : vsk_bytes(spec->type, spec->dim);
+    row_bytes = basis != NULL ? basis->m : row_bytes;
+    int64_t parts = count * (int64_t)(row_bytes * query_count) / PREPARE_THREAD_BYTES;
     int threads = vs_pool_threads();
     return parts < 2 ? 1 : parts < threads ? (int)parts : threads;
 }
@@ -354,7 +355,10 @@ int vs_nearest_prepare(nearest_run *run, nearest_scan_kind kind, const void *que
     if (rc == SQLITE_OK) {
         prepare_products(run);
     }
-    run->worker_count = kind == NEAREST_SCAN_FULL ? 1 : prepare_worker_count(run);
+    run->worker_count =
+        kind == NEAREST_SCAN_FULL
+            ? 1
+            : vs_nearest_threads(run->store, run->view, run->basis, run->rows, run->query_count);
     if (rc == SQLITE_OK) {
         rc = prepare_queries(run, queries);
     }

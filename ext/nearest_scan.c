@@ -593,6 +593,7 @@ static void scan_prefetch(const nearest_run *run, size_t cell)
     }
     size_t bytes = block->slots * sizeof(float);
     const float *const terms[] = {block->inv4, block->cos4, block->sin4, block->r};
+    vs_nearest_fetch(block->has, sizeof block->has);
     vs_nearest_fetch(block->plane_b, SCAN_PREFETCH_BYTES);
     for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
         vs_nearest_fetch(terms[i], bytes);

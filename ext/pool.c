@@ -6,7 +6,10 @@
  * its caller when every worker that took part has returned; workers that wake too late find the job
  * closed.
  *
- * Calls: threads of the system.
+ * A thread takes some 50 us to wake, of a search of a millisecond. So a caller that will soon have a
+ * job rouses the threads, who then wait for it, and it for them, without sleeping: for POOL_AWAKE_NS.
+ *
+ * Calls: metrics.c, threads of the system.
  * Called by: nearest.c, settings.c, conn.c.
  * Threads: all.
  */
@@ -15,6 +18,9 @@
 #include "pool.h"
 
 #include <stdatomic.h>
+
+#include "lock.h"
+#include "metrics.h"
 
 #if (defined(__unix__) || defined(__APPLE__)) && !defined(__EMSCRIPTEN__)
 #define POOL_THREADS 1
@@ -26,6 +32,7 @@
 
 #define POOL_DEFAULT_MAX 8
 #define POOL_STACK_BYTES (256 << 10)
+#define POOL_AWAKE_NS 200000
 
 static atomic_int pool_wanted; /* 0: the default */
 
@@ -34,6 +41,10 @@ static atomic_int pool_wanted; /* 0: the default */
 int vs_pool_threads(void)
 {
     return 1;
+}
+
+void vs_pool_rouse(void)
+{
 }
 
 void vs_pool_run(int workers, void (*task)(void *arg, int worker), void *arg)
@@ -51,9 +62,9 @@ void vs_pool_stop(void)
 typedef struct pool_job {
     void (*task)(void *arg, int worker);
     void *arg;
-    int workers; /* that may take part, the caller included */
-    int taken;   /* numbers given out */
-    int running; /* of the pool's threads */
+    int workers;        /* that may take part, the caller included */
+    int taken;          /* numbers given out */
+    atomic_int running; /* of the pool's threads */
 } pool_job;
 
 static pthread_mutex_t pool_mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -65,6 +76,8 @@ static int pool_count;
 static int pool_is_stopping;
 static pool_job *pool_current; /* NULL: none, or closed to further workers */
 static int pool_is_busy;
+static int64_t pool_awake_until;  /* vs_metrics_now_ns: who waits for a job does not sleep */
+static atomic_int pool_is_posted; /* a hint for those: pool_current is not NULL */
 
 /* ---- fork: the child has no threads ---------------------------------------------------------- */
 
@@ -84,6 +97,7 @@ static void pool_after_fork_child(void)
     pool_current = NULL;
     pool_is_busy = 0;
     pool_is_stopping = 0;
+    atomic_store(&pool_is_posted, 0);
     (void)pthread_cond_init(&pool_posted, NULL); /* those who wait for them are not here */
     (void)pthread_cond_init(&pool_returned, NULL);
     (void)pthread_mutex_unlock(&pool_mutex); /* this thread locked it before the fork */
@@ -99,6 +113,22 @@ static void pool_watch_fork(void)
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
+/* Waits for a job, with the mutex left for that time. May return without one. */
+static void pool_wait(void)
+{
+    int64_t until = pool_awake_until;
+    if (pool_current != NULL || vs_metrics_now_ns() >= until) {
+        (void)pthread_cond_wait(&pool_posted, &pool_mutex);
+        return;
+    }
+    (void)pthread_mutex_unlock(&pool_mutex);
+    while (!atomic_load_explicit(&pool_is_posted, memory_order_relaxed) &&
+           vs_metrics_now_ns() < until) {
+        VS_LOCK_YIELD();
+    }
+    (void)pthread_mutex_lock(&pool_mutex);
+}
+
 static void *pool_main(void *unused)
 {
     (void)unused;
@@ -106,16 +136,16 @@ static void *pool_main(void *unused)
     while (!pool_is_stopping) {
         pool_job *job = pool_current;
         if (job == NULL || job->taken >= job->workers) {
-            (void)pthread_cond_wait(&pool_posted, &pool_mutex);
+            pool_wait();
             continue;
         }
         int number = job->taken++;
-        job->running++;
+        atomic_fetch_add(&job->running, 1);
         (void)pthread_mutex_unlock(&pool_mutex);
         job->task(job->arg, number);
         (void)pthread_mutex_lock(&pool_mutex);
-        job->running--;
-        if (job->running == 0) {
+        if (atomic_fetch_sub(&job->running, 1) ==
+            1) { /* the last: the job's memory may be gone now */
             (void)pthread_cond_broadcast(&pool_returned);
         }
     }
@@ -168,16 +198,48 @@ int vs_pool_threads(void)
     return wanted == 0 ? pool_default_threads() : wanted;
 }
 
+void vs_pool_rouse(void)
+{
+    (void)pthread_mutex_lock(&pool_mutex);
+    if (!pool_is_busy && pool_count > 0) {
+        int64_t now = vs_metrics_now_ns();
+        if (now >= pool_awake_until) {
+            (void)pthread_cond_broadcast(&pool_posted);
+        }
+        pool_awake_until = now + POOL_AWAKE_NS;
+    }
+    (void)pthread_mutex_unlock(&pool_mutex);
+}
+
+/* Returns when all that took part in the job have returned. Under the mutex, which is left while
+ * waiting. */
+static void pool_await(pool_job *job)
+{
+    int64_t until = vs_metrics_now_ns() + POOL_AWAKE_NS;
+    if (atomic_load(&job->running) > 0) {
+        (void)pthread_mutex_unlock(&pool_mutex);
+        while (atomic_load(&job->running) > 0 && vs_metrics_now_ns() < until) {
+            VS_LOCK_YIELD();
+        }
+        (void)pthread_mutex_lock(&pool_mutex);
+    }
+    while (atomic_load(&job->running) > 0) {
+        (void)pthread_cond_wait(&pool_returned, &pool_mutex);
+    }
+}
+
 void vs_pool_run(int workers, void (*task)(void *arg, int worker), void *arg)
 {
-    pool_job job = {task, arg, workers, 1, 0};
+    pool_job job = {.task = task, .arg = arg, .workers = workers, .taken = 1};
     int is_posted = 0;
+    atomic_init(&job.running, 0);
     pool_watch_fork();
     (void)pthread_mutex_lock(&pool_mutex);
     if (!pool_is_busy && !pool_is_stopping && workers > 1 && sqlite3_threadsafe() != 0) {
         pool_start(workers - 1 < VS_POOL_THREADS_MAX ? workers - 1 : VS_POOL_THREADS_MAX);
         pool_is_busy = 1;
         pool_current = &job;
+        atomic_store(&pool_is_posted, 1);
         is_posted = 1;
         (void)pthread_cond_broadcast(&pool_posted);
     }
@@ -188,9 +250,8 @@ void vs_pool_run(int workers, void (*task)(void *arg, int worker), void *arg)
     }
     (void)pthread_mutex_lock(&pool_mutex);
     pool_current = NULL; /* nobody joins any more */
-    while (job.running > 0) {
-        (void)pthread_cond_wait(&pool_returned, &pool_mutex);
-    }
+    atomic_store(&pool_is_posted, 0);
+    pool_await(&job);
     pool_is_busy = 0;
     (void)pthread_mutex_unlock(&pool_mutex);
 }

@@ -18,6 +18,9 @@
 int vs_pool_threads(void);
 void vs_pool_set_threads(int threads); /* 1 .. VS_POOL_THREADS_MAX; 0: the default */
 
+/* There will be a job in some microseconds: threads that sleep begin to wake. Starts none. */
+void vs_pool_rouse(void);
+
 /*
  * Runs task(arg, worker) on up to `workers` threads at once, with worker = 0 on the caller's own
  * and 1 .. on others, and returns when all have returned. Fewer may run when others are busy
