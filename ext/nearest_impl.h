@@ -15,9 +15,8 @@
 #include "pool.h"
 #include "probe.h"
 
-#define NEAREST_SAMPLE_SHARE 16 /* where there are no products, these cells give a first limit */
-#define NEAREST_DOT_QUERIES 8   /* queries of one call of the product kernel */
-#define NEAREST_SPARSE 4        /* fewer than 1/4 of the rows: they are looked at one by one */
+#define NEAREST_DOT_QUERIES 8       /* queries of one call of the product kernel */
+#define NEAREST_SPARSE 4            /* fewer than 1/4 of the rows: they are looked at one by one */
 #define NEAREST_CANDIDATES_MIN 1024 /* room that a lane starts with */
 
 /* A row that may be in the answer. */
@@ -133,12 +132,11 @@ typedef struct nearest_run {
     /* owned: products with each query that the estimates of cells NEAREST_BY_FRONT have left:
      * [cell_count][query_count][slots]. NULL: there are no such cells */
     int32_t *products;
-    /* owned: products of every NEAREST_SAMPLE_SHARE-th cell with the only query; NULL: no room, or
-     * not wanted */
-    int32_t *sample_dots;
-    int is_sampled;      /* they are there */
-    float *direction;    /* owned: of the first query, for the view's learner; NULL: not wanted */
-    size_t learned_code; /* number of the learner's description in codes */
+    size_t sample_share;  /* without estimates every so many-th cell gives the first limit */
+    int32_t *sample_dots; /* owned: products of those with the only query; NULL: not wanted */
+    int is_sampled;       /* they are there */
+    float *direction;     /* owned: of the first query, for the view's learner; NULL: not wanted */
+    size_t learned_code;  /* number of the learner's description in codes */
     nearest_worker *workers;
     int worker_count;
     atomic_size_t next[2]; /* unit to take, for each nearest_phase: cells, then listed rows */

@@ -4,8 +4,8 @@
  *
  * Some rows that seem nearest get bounds from all of their code; the k-th smallest upper bound is
  * the limit. What seems nearest is told by front planes, of all rows, or where few rows are wanted
- * by plane B of each: their products are kept, and serve the scan after it. Otherwise plane B of
- * every NEAREST_SAMPLE_SHARE-th cell tells it.
+ * by plane B of each: their products are kept, and serve the scan after it. Otherwise plane B of some
+ * cells tells it.
  *
  * Calls: front.c, probe.c, rowset.c, kernels.
  * Called by: nearest.c, nearest_scan.c.
@@ -46,10 +46,10 @@ int32_t *vs_nearest_products(const nearest_run *run, size_t query, size_t cell)
 
 int32_t *vs_nearest_sample_dots(const nearest_run *run, size_t cell)
 {
-    return run->sample_dots == NULL || cell % NEAREST_SAMPLE_SHARE != 0 ||
+    return run->sample_dots == NULL || cell % run->sample_share != 0 ||
                    run->view->blocks[cell] == NULL /* read for the scan alone */
                ? NULL
-               : run->sample_dots + cell / NEAREST_SAMPLE_SHARE * run->view->slots;
+               : run->sample_dots + cell / run->sample_share * run->view->slots;
 }
 
 /* Offers rows first .. end - 1 of one cell to one query, by its products; ids are places: cell
@@ -283,7 +283,7 @@ static void limit_set(nearest_run *run, size_t query, const vsk_topk *nearest)
 static void limit_sample(nearest_run *run, size_t query)
 {
     vsk_topk *nearest = &run->workers[0].lanes[query].estimates;
-    for (size_t cell = 0; cell < run->view->cell_count; cell += NEAREST_SAMPLE_SHARE) {
+    for (size_t cell = 0; cell < run->view->cell_count; cell += run->sample_share) {
         const vs_block *block = run->view->blocks[cell];
         if (block != NULL && block->is_coded &&
             (run->rows == NULL || run->rows->cells[cell] != 0)) {

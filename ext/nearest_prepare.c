@@ -12,6 +12,9 @@
 
 #include <math.h>
 
+#define PREPARE_SAMPLE_ROWS 2500 /* that a first limit comes from, where they are that many ... */
+#define PREPARE_SAMPLE_MIN 4     /* ... but of every fourth cell at most, ... */
+#define PREPARE_SAMPLE_MAX 16    /* ... and of every sixteenth at least */
 #define PREPARE_THREAD_BYTES (1 << 20) /* a scan of fewer bytes stays on one thread */
 #define PREPARE_ESTIMATES 4            /* times k rows that seem nearest give the first limit ... */
 #define PREPARE_ESTIMATES_MAX 64       /* ... for k below this; else k rows */
@@ -321,14 +324,25 @@ static int prepare_worker(nearest_run *run, size_t k, nearest_worker *worker)
     return rc;
 }
 
+/* More of them cost little where their products are kept for the scan, which is for one query. */
+static size_t prepare_sample_share(const nearest_run *run)
+{
+    size_t share = (size_t)run->view->live / PREPARE_SAMPLE_ROWS;
+    if (run->query_count > 1 || share > PREPARE_SAMPLE_MAX) {
+        return PREPARE_SAMPLE_MAX;
+    }
+    return share < PREPARE_SAMPLE_MIN ? PREPARE_SAMPLE_MIN : share;
+}
+
 static int prepare_workers(nearest_run *run, size_t k)
 {
     int rc = SQLITE_OK;
+    run->sample_share = prepare_sample_share(run);
     run->workers = prepare_alloc((size_t)run->worker_count, sizeof *run->workers);
     if (!vs_nearest_is_estimated(run) && run->query_count == 1 && run->code_count > 0) {
-        run->sample_dots = prepare_alloc_plain((run->view->cell_count / NEAREST_SAMPLE_SHARE + 1) *
-                                                   run->view->slots,
-                                               sizeof *run->sample_dots);
+        run->sample_dots =
+            prepare_alloc_plain((run->view->cell_count / run->sample_share + 1) * run->view->slots,
+                                sizeof *run->sample_dots);
     }
     if (run->workers == NULL) {
         return SQLITE_NOMEM;
