@@ -225,22 +225,22 @@ static inline void vs_nearest_fetch(const void *at, size_t bytes)
 #endif
 }
 
-/* The same for what bounds by plane B read of one row of a cell that is in memory, if it is coded:
- * addresses follow from the view alone. */
+/* The same for what bounds by plane B read of one row of a coded cell that is in memory: addresses
+ * follow from the view alone. */
 static inline void vs_nearest_fetch_row(const vs_view *view, size_t cell, size_t slot)
 {
-    const uintptr_t block = (uintptr_t)(const void *)view->blocks[cell];
     size_t plane_bytes = view->code_dim / 2;
-    vs_nearest_fetch((const void *)(block + view->rows_at + slot * sizeof(vs_row_terms)), 1);
-    vs_nearest_fetch((const void *)(block + view->plane_b_at + slot * plane_bytes), plane_bytes);
+    vs_nearest_fetch(view->rows[cell] + slot, 1);
+    vs_nearest_fetch((const char *)view->blocks[cell] + view->plane_b_at + slot * plane_bytes,
+                     plane_bytes);
 }
 
 /* And for its plane C. */
 static inline void vs_nearest_fetch_fine(const vs_view *view, size_t cell, size_t slot)
 {
-    const uintptr_t block = (uintptr_t)(const void *)view->blocks[cell];
     size_t plane_bytes = view->code_dim / 2;
-    vs_nearest_fetch((const void *)(block + view->plane_c_at + slot * plane_bytes), plane_bytes);
+    vs_nearest_fetch((const char *)view->rows[cell] + view->plane_c_at + slot * plane_bytes,
+                     plane_bytes);
 }
 
 /* The product of one plane of a row with one of a query. */

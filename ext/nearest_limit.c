@@ -106,8 +106,7 @@ static void limit_estimate_row(nearest_run *run, nearest_worker *worker, size_t 
     nearest_listed *listed = &run->listed;
     nearest_place *place = &listed->places[at];
     const char *block = (const char *)view->blocks[place->cell];
-    const vs_row_terms *terms =
-        (const vs_row_terms *)(const void *)(block + view->rows_at) + place->slot;
+    const vs_row_terms *terms = view->rows[place->cell] + place->slot;
     size_t plane_bytes = view->code_dim / 2;
     size_t code = vs_nearest_code(run, place->cell);
     listed->r[at] = terms->r;

@@ -137,7 +137,7 @@ static nearest_way prepare_way(const nearest_run *run, size_t cell)
     int has_front = run->fronts != NULL && run->fronts[cell] != NULL;
     nearest_way whole = has_front ? NEAREST_BY_FRONT : NEAREST_BY_CELL;
     if (wanted == NULL || wanted->bits == NULL || wanted->cells[cell] != VS_ROWSET_SOME ||
-        run->view->blocks[cell] == NULL || !run->view->is_coded[cell]) {
+        run->view->rows[cell] == NULL) {
         return whole;
     }
     for (size_t w = 0; w < wanted->words; w++) {

@@ -18,6 +18,7 @@
 
 #define VIEW_ALIGN 64
 #define VIEW_LOAD_NS 2000000 /* of one search that has found little in memory */
+#define VIEW_STOCK 16        /* blocks whose memory is taken at once */
 #define VIEW_JOB_CELLS 64    /* a longer load is shown in vec_jobs */
 
 static size_t view_align(size_t n)
@@ -58,49 +59,73 @@ void vs_view_widen(const vs_vector_spec *spec, const void *stored, void *out)
 /* What a block holds. */
 typedef enum view_kind { VIEW_PLAIN, VIEW_COARSE, VIEW_CODED } view_kind;
 
-/* Where things lie in a block: what codes need, and after it their planes. Vectors stand in place of
- * both. */
-static size_t view_rows_at(size_t slots)
+/*
+ * A coded block has what a scan reads from end to end in one piece, so that the pieces of cells loaded
+ * together lie next to each other; and behind it, in another, what is read of single rows: rows,
+ * rowids, plane C. A plain block is one piece.
+ */
+static size_t view_plane_bytes(const vs_store *store, int vector)
 {
-    return view_align(sizeof(vs_block)) + view_align(slots * sizeof(int64_t));
+    return view_align(store->geometry.slots * (store->geometry.vectors[vector].code_dim / 2));
 }
 
-static size_t view_planes_at(size_t slots)
+/* From the beginning of a coded block to its plane B. */
+static size_t view_plane_b_at(size_t slots)
 {
-    return view_rows_at(slots) + view_align(slots * sizeof(vs_row_terms)) +
-           4 * view_align(slots * sizeof(float));
+    return view_align(sizeof(vs_block)) + 4 * view_align(slots * sizeof(float));
+}
+
+/* From the beginning of its rows to plane C, with the rowids between. */
+static size_t view_plane_c_at(size_t slots)
+{
+    return view_align(slots * sizeof(vs_row_terms)) + view_align(slots * sizeof(int64_t));
+}
+
+static size_t view_front_bytes(const vs_store *store, int vector, view_kind kind)
+{
+    size_t slots = store->geometry.slots;
+    if (kind == VIEW_PLAIN) {
+        return view_align(sizeof(vs_block)) + view_align(slots * sizeof(int64_t)) +
+               view_align(slots * view_vector_bytes(store, vector));
+    }
+    return view_plane_b_at(slots) + (kind == VIEW_CODED ? view_plane_bytes(store, vector) : 0);
+}
+
+static size_t view_behind_bytes(const vs_store *store, int vector, view_kind kind)
+{
+    return kind == VIEW_PLAIN ? 0
+                              : view_plane_c_at(store->geometry.slots) +
+                                    (kind == VIEW_CODED ? view_plane_bytes(store, vector) : 0);
 }
 
 static size_t view_block_bytes(const vs_store *store, int vector, view_kind kind)
 {
-    size_t slots = store->geometry.slots;
-    size_t planes = kind == VIEW_CODED ? 2 : 0;
-    if (kind == VIEW_PLAIN) {
-        return view_rows_at(slots) + view_align(slots * view_vector_bytes(store, vector));
-    }
-    return view_planes_at(slots) +
-           planes * view_align(slots * (store->geometry.vectors[vector].code_dim / 2));
+    return view_front_bytes(store, vector, kind) + view_behind_bytes(store, vector, kind);
 }
 
-static vs_block *view_new_block(const vs_store *store, int vector, view_kind kind)
+static void view_free_behind(vs_cached *self)
+{
+    sqlite3_free(((vs_block *)(void *)self)->behind);
+}
+
+/* A block whose memory behind it is still missing. */
+static vs_block *view_new_front(const vs_store *store, int vector, view_kind kind)
 {
     size_t slots = store->geometry.slots;
-    vs_block *block = vs_cached_new(view_block_bytes(store, vector, kind), NULL);
+    vs_block *block = vs_cached_new(view_front_bytes(store, vector, kind), view_free_behind);
     if (block == NULL) {
         return NULL;
     }
     unsigned char *at = (unsigned char *)block + view_align(sizeof *block);
+    block->base.bytes = view_block_bytes(store, vector, kind);
     block->slots = (uint32_t)slots;
     block->is_coded = kind != VIEW_PLAIN;
-    block->rowids = (int64_t *)(void *)at;
-    at = (unsigned char *)block + view_rows_at(slots);
     if (!block->is_coded) {
+        block->rowids = (int64_t *)(void *)at;
         block->vector_bytes = view_vector_bytes(store, vector);
-        block->vectors = at;
+        block->vectors = at + view_align(slots * sizeof(int64_t));
         return block;
     }
-    block->rows = (vs_row_terms *)(void *)at;
-    at += view_align(slots * sizeof(vs_row_terms));
     float **const terms[] = {&block->r, &block->cos4, &block->sin4, &block->inv4};
     for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
         *terms[i] = (float *)(void *)at;
@@ -110,7 +135,36 @@ static vs_block *view_new_block(const vs_store *store, int vector, view_kind kin
     block->b_stride =
         kind == VIEW_CODED ? block->code_dim / 2 : store->geometry.vectors[vector].coarse_bytes;
     block->plane_b = kind == VIEW_CODED ? at : NULL;
-    block->plane_c = kind == VIEW_CODED ? at + view_align(slots * (block->code_dim / 2)) : NULL;
+    return block;
+}
+
+/* The rest of it. SQLITE_NOMEM leaves the block as it was. */
+static int view_add_behind(const vs_store *store, int vector, view_kind kind, vs_block *block)
+{
+    size_t bytes = view_behind_bytes(store, vector, kind);
+    if (bytes == 0) {
+        return SQLITE_OK;
+    }
+    block->behind = sqlite3_malloc64(bytes + VIEW_ALIGN);
+    if (block->behind == NULL) {
+        return SQLITE_NOMEM;
+    }
+    unsigned char *at = block->behind;
+    at += (VIEW_ALIGN - (uintptr_t)at % VIEW_ALIGN) % VIEW_ALIGN;
+    memset(at, 0, bytes);
+    block->rows = (vs_row_terms *)(void *)at;
+    block->rowids = (int64_t *)(void *)(at + view_align(block->slots * sizeof(vs_row_terms)));
+    block->plane_c = kind == VIEW_CODED ? at + view_plane_c_at(block->slots) : NULL;
+    return SQLITE_OK;
+}
+
+static vs_block *view_new_block(const vs_store *store, int vector, view_kind kind)
+{
+    vs_block *block = view_new_front(store, vector, kind);
+    if (block != NULL && view_add_behind(store, vector, kind, block) != SQLITE_OK) {
+        vs_cached_unref(block);
+        return NULL;
+    }
     return block;
 }
 
@@ -135,9 +189,9 @@ static void view_set_code(vs_block *block, uint32_t slot, const vs_code_record *
     block->sin4[slot] = record->terms.sin4;
     block->inv4[slot] = record->terms.inv4;
     if (block->plane_c != NULL) { /* else they stay where they were read */
-        memcpy((uint8_t *)block + (block->plane_b - (const uint8_t *)block) + slot * plane_bytes,
+        memcpy((uint8_t *)block + view_plane_b_at(block->slots) + slot * plane_bytes,
                record->plane_b, plane_bytes);
-        memcpy((uint8_t *)block + (block->plane_c - (const uint8_t *)block) + slot * plane_bytes,
+        memcpy((uint8_t *)block->rows + view_plane_c_at(block->slots) + slot * plane_bytes,
                record->plane_c, plane_bytes);
     }
 }
@@ -273,10 +327,43 @@ static int view_is_private(const vs_store *store, int vector, const vs_cell *cel
            sqlite3_txn_state(store->db, store->schema) == SQLITE_TXN_WRITE;
 }
 
+/* Fronts of coded blocks that will soon be loaded: taken at once, so that they lie side by side. */
+typedef struct view_stock {
+    vs_block *blocks[VIEW_STOCK];
+    size_t next, count;
+} view_stock;
+
+/* One for a cell of this kind, with `missing` cells to be loaded; NULL without memory. */
+static vs_block *view_take_front(const vs_store *store, int vector, view_kind kind, size_t missing,
+                                 view_stock *stock)
+{
+    if (kind != VIEW_CODED) {
+        return view_new_front(store, vector, kind);
+    }
+    if (stock->next == stock->count) {
+        stock->next = stock->count = 0;
+        while (stock->count < VIEW_STOCK && stock->count < missing) {
+            vs_block *block = view_new_front(store, vector, kind);
+            if (block == NULL) {
+                break;
+            }
+            stock->blocks[stock->count++] = block;
+        }
+    }
+    return stock->next == stock->count ? NULL : stock->blocks[stock->next++];
+}
+
+static void view_free_stock(view_stock *stock)
+{
+    for (size_t i = stock->next; i < stock->count; i++) {
+        vs_cached_unref(stock->blocks[i]);
+    }
+}
+
 /* A cell's block, loaded and put into the cache; *out is NULL where it has no room, and where it
  * cannot be shared. */
-static int view_share_block(vs_store *store, int vector, const vs_cell *cell, vs_block **out,
-                            vs_err *err)
+static int view_share_block(vs_store *store, int vector, const vs_cell *cell, size_t missing,
+                            view_stock *stock, vs_block **out, vs_err *err)
 {
     vs_cache_key key;
     view_kind kind = view_is_coded(store, vector, cell) ? VIEW_CODED : VIEW_PLAIN;
@@ -286,11 +373,14 @@ static int view_share_block(vs_store *store, int vector, const vs_cell *cell, vs
         !vs_cache_has_room(&key, view_block_bytes(store, vector, kind))) {
         return SQLITE_OK;
     }
-    vs_block *block = view_new_block(store, vector, kind);
+    vs_block *block = view_take_front(store, vector, kind, missing, stock);
     if (block == NULL) {
         return SQLITE_NOMEM;
     }
-    int rc = view_load_block(store, vector, cell, block, err);
+    int rc = view_add_behind(store, vector, kind, block);
+    if (rc == SQLITE_OK) {
+        rc = view_load_block(store, vector, cell, block, err);
+    }
     if (rc != SQLITE_OK || block->is_short) {
         vs_cached_unref(block);
         return rc;
@@ -424,8 +514,8 @@ static int view_new(const vs_store *store, int vector, const vs_head *head,
     size_t blocks_at = cells_at + view_align(list->count * sizeof *view->cells);
     size_t fronts_at = blocks_at + view_align(list->count * sizeof *view->blocks);
     size_t codes_at = fronts_at + view_align(list->count * sizeof *view->fronts);
-    size_t coded_at = codes_at + view_align(list->count * sizeof *view->code_ids);
-    size_t ids_at = coded_at + view_align(list->count * sizeof *view->is_coded);
+    size_t rows_at = codes_at + view_align(list->count * sizeof *view->code_ids);
+    size_t ids_at = rows_at + view_align(list->count * sizeof *view->rows);
     view = vs_cached_new(ids_at + (list->count + 1) * sizeof(uint32_t), view_before_free);
     if (view == NULL) {
         return SQLITE_NOMEM;
@@ -436,19 +526,17 @@ static int view_new(const vs_store *store, int vector, const vs_head *head,
     view->code_dim = store->geometry.vectors[vector].code_dim;
     view->vector_bytes = view_vector_bytes(store, vector);
     view->cell_count = list->count;
-    view->rows_at = view_rows_at(view->slots);
-    view->plane_b_at = view_planes_at(view->slots);
-    view->plane_c_at = view->plane_b_at + view_align(view->slots * (view->code_dim / 2));
+    view->plane_b_at = view_plane_b_at(view->slots);
+    view->plane_c_at = view_plane_c_at(view->slots);
     view->cells = (vs_cell *)(void *)((unsigned char *)view + cells_at);
     view->blocks = (vs_block **)(void *)((unsigned char *)view + blocks_at);
     view->fronts = (_Atomic(vs_front *) *)(void *)((unsigned char *)view + fronts_at);
     view->code_ids = (uint64_t *)(void *)((unsigned char *)view + codes_at);
-    view->is_coded = (uint8_t *)view + coded_at;
+    view->rows = (vs_row_terms **)(void *)((unsigned char *)view + rows_at);
     view->by_id = (uint32_t *)(void *)((unsigned char *)view + ids_at);
     for (size_t i = 0; i < list->count; i++) {
         view->cells[i] = list->cells[i];
         view->live += list->cells[i].live;
-        view->is_coded[i] = (uint8_t)view_is_coded(store, vector, &list->cells[i]);
         view_add_code(view, &list->cells[i]);
     }
     int rc = view_sort_by_id(view);
@@ -478,6 +566,7 @@ static int view_load(vs_store *store, vs_view *view, int *out_is_complete, vs_er
     int rc = SQLITE_OK;
     int job = -1;
     size_t found = 0, loaded = 0;
+    view_stock stock = {.count = 0};
     int64_t deadline = vs_metrics_now_ns() + VIEW_LOAD_NS;
     *out_is_complete = 1;
     for (size_t i = 0; i < view->cell_count; i++) {
@@ -502,7 +591,8 @@ static int view_load(vs_store *store, vs_view *view, int *out_is_complete, vs_er
             break;
         }
         vs_store_note_pages(store);
-        rc = view_share_block(store, view->vector, cell, block, err);
+        rc = view_share_block(store, view->vector, cell, view->cell_count - found - loaded, &stock,
+                              block, err);
         if (*block != NULL) { /* at once: many connections may load, each its part */
             vs_store_drop_pages(store);
         }
@@ -513,6 +603,10 @@ static int view_load(vs_store *store, vs_view *view, int *out_is_complete, vs_er
         vs_job_progress(job, (int64_t)((found + loaded) * view->slots));
     }
     vs_job_end(job);
+    view_free_stock(&stock);
+    for (size_t i = 0; i < view->cell_count; i++) {
+        view->rows[i] = view->blocks[i] == NULL ? NULL : view->blocks[i]->rows;
+    }
     return rc;
 }
 

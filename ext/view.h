@@ -14,7 +14,7 @@ typedef struct vs_row_terms {
     uint32_t is_there; /* the slot's bit of `has` */
 } vs_row_terms;
 
-/* A cell in memory. Immutable; one allocation. Arrays are [slots]; places that hold no row have
+/* A cell in memory. Immutable. Arrays are [slots]; places that hold no row have
  * unspecified values: see `has`. */
 typedef struct vs_block {
     vs_cached base;
@@ -36,6 +36,7 @@ typedef struct vs_block {
     uint8_t *vectors; /* [slots][vector_bytes], 64-byte aligned */
     uint64_t has[VS_SLOTS_MAX /
                  64]; /* bit: the slot holds a row with a vector that can be in an answer */
+    void *behind;     /* owned: memory of what is read of single rows of a coded cell */
 } vs_block;
 
 typedef struct vs_front vs_front;     /* front.h */
@@ -57,11 +58,12 @@ typedef struct vs_view {
     vs_cell *cells;
     vs_block **blocks; /* one reference each; NULL: not kept in memory, read for each search */
     _Atomic(vs_front *)
-        *fronts; /* one reference each, planes of the learner's basis; NULL: none, or
+        *fronts;         /* one reference each, planes of the learner's basis; NULL: none, or
                                     none yet */
-    size_t rows_at, plane_b_at, plane_c_at; /* bytes from the beginning of a coded block */
-    uint8_t *is_coded;                      /* [cell_count] of blocks */
-    uint64_t *code_ids; /* [code_id_count] different descriptions of the codes */
+    vs_row_terms **rows; /* of coded blocks; NULL: plain, or not kept in memory */
+    size_t plane_b_at;   /* bytes from the beginning of a coded block */
+    size_t plane_c_at;   /* and from its rows */
+    uint64_t *code_ids;  /* [code_id_count] different descriptions of the codes */
     size_t code_id_count;
     uint32_t *by_id; /* [cell_count] numbers of cells, by id */
 } vs_view;
