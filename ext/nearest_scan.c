@@ -19,10 +19,9 @@
 
 #include <math.h>
 
-#define SCAN_PREFETCH 4          /* rows of plane C fetched ahead */
-#define SCAN_POLL_CELLS 16       /* between two looks at the clock, and ... */
-#define SCAN_POLL_NS 1000000     /* between two for an interrupt */
-#define SCAN_PREFETCH_BYTES 4096 /* of the next cell */
+#define SCAN_PREFETCH 4      /* rows of plane C fetched ahead */
+#define SCAN_POLL_CELLS 16   /* between two looks at the clock, and ... */
+#define SCAN_POLL_NS 1000000 /* between two for an interrupt */
 
 int vs_nearest_is_excluded(const nearest_run *run, int64_t rowid)
 {
@@ -583,20 +582,14 @@ static int scan_front_alone(nearest_run *run, nearest_worker *worker, size_t cel
     return rc;
 }
 
-/* The beginning of a cell that will be scanned soon: the hardware's own prefetching stops at the
- * end of a cell. */
+/* What says which rows a cell has, of one that will be scanned soon. Its planes follow those of the
+ * cell before in memory, mostly: the hardware fetches them by itself, and better. */
 static void scan_prefetch(const nearest_run *run, size_t cell)
 {
     const vs_block *block = cell < run->view->cell_count ? run->view->blocks[cell] : NULL;
-    if (block == NULL || !block->is_coded || run->ways[cell] != NEAREST_BY_CELL) {
-        return; /* what is read of others has just been read for the estimates */
-    }
-    size_t bytes = block->slots * sizeof(float);
-    const float *const terms[] = {block->inv4, block->cos4, block->sin4, block->r};
-    vs_nearest_fetch(block->has, sizeof block->has);
-    vs_nearest_fetch(block->plane_b, SCAN_PREFETCH_BYTES);
-    for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
-        vs_nearest_fetch(terms[i], bytes);
+    if (block != NULL && run->ways[cell] == NEAREST_BY_CELL) {
+        vs_nearest_fetch(block, 1);
+        vs_nearest_fetch(block->has, sizeof block->has);
     }
 }
 
