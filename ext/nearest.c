@@ -119,6 +119,10 @@ static int nearest_scan_rest(vs_nearest *nearest, nearest_run *run, vs_err *err)
     int64_t polled = vs_metrics_now_ns();
     size_t taken = atomic_load(&run->next[NEAREST_SCAN]);
     int rc = SQLITE_OK;
+    for (size_t q = 0; q < run->query_count; q++) {
+        worker->lanes[q].highs.count = 0; /* rows that are scanned again must not count twice; the
+                                             limit so far stays */
+    }
     for (size_t i = 0; i < run->view->cell_count && rc == SQLITE_OK; i++) {
         const vs_block *block = run->view->blocks[i];
         int is_left = block == NULL || i >= taken;

@@ -653,7 +653,8 @@ static void scan_phase(nearest_run *run, int number, nearest_phase phase)
         if (atomic_load_explicit(&run->is_cancelled, memory_order_relaxed)) {
             return;
         }
-        size_t unit = atomic_fetch_add_explicit(&run->next[phase], 1, memory_order_relaxed);
+        /* with run->estimating: who finds no unit left sees who still works on one */
+        size_t unit = atomic_fetch_add_explicit(&run->next[phase], 1, memory_order_acq_rel);
         int rc = scan_unit(run, worker, phase, unit, number == 0, &is_end);
         if (rc == SQLITE_FULL) {
             scan_leave_pending(worker);

@@ -200,6 +200,7 @@ int vs_pool_threads(void)
 
 void vs_pool_rouse(void)
 {
+    pool_watch_fork();
     (void)pthread_mutex_lock(&pool_mutex);
     if (!pool_is_busy && pool_count > 0) {
         int64_t now = vs_metrics_now_ns();
