@@ -3,16 +3,22 @@
  */
 #include "store_fixture.h"
 
-void fixture_open_store(store_fixture *fixture, const char *sql)
+void fixture_join_store(store_fixture *fixture, sqlite3 *db)
 {
     memset(fixture, 0, sizeof *fixture);
-    fixture->db = vs_test_open();
-    vs_test_run(fixture->db, sql);
+    fixture->db = db;
     fixture->conn = vs_conn_new(fixture->db);
     assert_non_null(fixture->conn);
     fixture_must(fixture,
                  vs_store_open(&fixture->store, fixture->conn, "main", "t", &fixture->err));
     fixture_must(fixture, vs_store_load(&fixture->store, &fixture->err));
+}
+
+void fixture_open_store(store_fixture *fixture, const char *sql)
+{
+    sqlite3 *db = vs_test_open();
+    vs_test_run(db, sql);
+    fixture_join_store(fixture, db);
 }
 
 void fixture_insert_cells(sqlite3 *db, int first, int count, float shift)
@@ -60,11 +66,16 @@ int64_t fixture_number(sqlite3 *db, const char *sql)
     return number;
 }
 
-void fixture_close_store(store_fixture *fixture)
+void fixture_leave_store(store_fixture *fixture)
 {
     vs_error_clear(&fixture->err);
     vs_store_close(&fixture->store);
     vs_conn_unref(fixture->conn);
+}
+
+void fixture_close_store(store_fixture *fixture)
+{
+    fixture_leave_store(fixture);
     vs_test_close(fixture->db);
 }
 

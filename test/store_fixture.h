@@ -23,6 +23,10 @@ typedef struct store_fixture {
 void fixture_open_store(store_fixture *fixture, const char *sql);
 void fixture_close_store(store_fixture *fixture);
 
+/* The same for a connection that is there, and that stays. */
+void fixture_join_store(store_fixture *fixture, sqlite3 *db);
+void fixture_leave_store(store_fixture *fixture);
+
 /*
  * A table of several cells of 64 rows: t(v float[1024], p INTEGER PARTITION KEY, w int8[4], n
  * INTEGER) with rows 1 .. count; p is the rowid modulo 3, n the rowid, and the vectors are random.

@@ -7,110 +7,7 @@
  * memory, some, or none. An interrupted search leaves nothing behind. Many equal rows fill the
  * workers' room for candidates, in cells with front planes and without.
  */
-#include "../vs_test.h"
-
-#define FILTER_DIRECTIONS 6
-#define FILTER_DIM_MAX 512
-#define FILTER_LESSONS 40 /* searches until front planes are there */
-
-typedef struct filter_table {
-    sqlite3 *db;
-    const char *metric;
-    int rows, dim;
-    float noise; /* beside the directions: much of it, and no front plane pays */
-    float directions[FILTER_DIRECTIONS][FILTER_DIM_MAX];
-    uint64_t random;
-} filter_table;
-
-static float filter_uniform(uint64_t *random)
-{
-    return (float)((double)(vs_test_random(random) >> 11) / 4503599627370496.0 - 1.0);
-}
-
-static void filter_fill(filter_table *table, float *out)
-{
-    for (int i = 0; i < table->dim; i++) {
-        out[i] = table->noise * filter_uniform(&table->random);
-    }
-    for (int j = 0; j < FILTER_DIRECTIONS; j++) {
-        float factor = filter_uniform(&table->random) / (float)(1 + j);
-        for (int i = 0; i < table->dim; i++) {
-            out[i] += factor * table->directions[j][i];
-        }
-    }
-}
-
-static void filter_put(const filter_table *table, const char *sql, int64_t id, const float *vector)
-{
-    sqlite3_stmt *stmt = NULL;
-    assert_int_equal(sqlite3_prepare_v2(table->db, sql, -1, &stmt, NULL), SQLITE_OK);
-    sqlite3_bind_int64(stmt, 1, id);
-    sqlite3_bind_blob(stmt, 2, vector, table->dim * (int)sizeof *vector, SQLITE_STATIC);
-    assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
-    sqlite3_finalize(stmt);
-}
-
-static void filter_put_query(filter_table *table, int64_t number, const float *vector)
-{
-    filter_put(table, "INSERT OR REPLACE INTO query VALUES (?1, ?2)", number, vector);
-}
-
-/* plain: n is random, c rises with the id, both within 0 .. 999. Vectors of rows from `equal` on are
- * those of row 1. */
-static void filter_open(filter_table *table, int equal)
-{
-    float vector[FILTER_DIM_MAX];
-    char *sql = sqlite3_mprintf(
-        "CREATE TEMP TABLE query(no INTEGER PRIMARY KEY, v BLOB);"
-        "CREATE TABLE plain(id INTEGER PRIMARY KEY, v BLOB, n INTEGER, c INTEGER);"
-        "CREATE VIRTUAL TABLE t USING vecshard(v float[%d] distance_metric=%s, n INTEGER, "
-        "c INTEGER);"
-        "BEGIN",
-        table->dim, table->metric);
-    table->db = vs_test_open();
-    table->random = 77;
-    vs_test_run(table->db, sql);
-    sqlite3_free(sql);
-    for (int i = 0; i < FILTER_DIRECTIONS * FILTER_DIM_MAX; i++) {
-        table->directions[i / FILTER_DIM_MAX][i % FILTER_DIM_MAX] = filter_uniform(&table->random);
-    }
-    for (int id = 1; id <= table->rows; id++) {
-        if (id < equal) {
-            filter_fill(table, vector);
-        }
-        filter_put(table, "INSERT INTO plain(id, v) VALUES (?1, ?2)", id, vector);
-    }
-    sql = sqlite3_mprintf("UPDATE plain SET n = (id * 2654435761 >> 7) %% 1000, "
-                          "c = (id - 1) * 1000 / %d;"
-                          "UPDATE plain SET v = NULL WHERE id %% 97 = 0 AND id < %d;"
-                          "INSERT INTO t(rowid, v, n, c) SELECT id, v, n, c FROM plain; COMMIT",
-                          table->rows, equal);
-    vs_test_run(table->db, sql);
-    sqlite3_free(sql);
-}
-
-static void filter_close(filter_table *table)
-{
-    vs_test_run(table->db, "SELECT vec_config('cache_mb', 256), vec_config('threads', 0)");
-    vs_test_close(table->db);
-}
-
-static void filter_compare(filter_table *table, const char *condition, int k)
-{
-    char *expected = NULL;
-    char *brute = sqlite3_mprintf(
-        "SELECT id, vec_distance_%s(v, (SELECT v FROM query WHERE no = 0)) AS d FROM plain "
-        "WHERE v IS NOT NULL AND %s ORDER BY d, id LIMIT %d",
-        table->metric, condition, k);
-    char *sql = sqlite3_mprintf("SELECT rowid, distance FROM t WHERE v MATCH "
-                                "(SELECT v FROM query WHERE no = 0) AND %s AND k = %d",
-                                condition, k);
-    assert_int_equal(vs_test_query(table->db, brute, &expected), SQLITE_OK);
-    vs_test_gives(table->db, sql, expected != NULL ? expected : "");
-    sqlite3_free(expected);
-    sqlite3_free(sql);
-    sqlite3_free(brute);
-}
+#include "../filter_fixture.h"
 
 static void filter_compare_all(filter_table *table)
 {
@@ -137,23 +34,8 @@ static void filter_compare_all(filter_table *table)
     static const int ks[] = {1, 10, 200, 63, 64};
     static int turn;
     for (size_t i = 0; i < VS_TEST_COUNT(conditions); i++) {
-        float vector[FILTER_DIM_MAX];
-        filter_fill(table, vector);
-        filter_put_query(table, 0, vector);
+        filter_new_query(table, 0);
         filter_compare(table, conditions[i], ks[turn++ % (int)VS_TEST_COUNT(ks)]);
-    }
-}
-
-/* Searches until front planes are there, where they pay. */
-static void filter_learn(filter_table *table)
-{
-    for (int i = 0; i < FILTER_LESSONS; i++) {
-        float vector[FILTER_DIM_MAX];
-        filter_fill(table, vector);
-        filter_put_query(table, 0, vector);
-        vs_test_run(table->db,
-                    "SELECT rowid FROM t WHERE v MATCH (SELECT v FROM query WHERE no = 0) "
-                    "AND k = 10");
     }
 }
 

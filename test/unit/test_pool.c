@@ -1,11 +1,13 @@
 /*
  * test_pool.c - a job runs once on each worker that takes part, ends when all have returned, and
- * works after fork, inside of another job, beside one, and without threads.
+ * works after fork, inside of another job, beside one, and without threads; also where threads were
+ * roused before it, and whenever they were.
  */
 #define _POSIX_C_SOURCE 200809L
 
 #include "../vs_test.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -285,6 +287,157 @@ static void stop_ends_the_threads_and_a_job_starts_them_again(void **state)
     (void)pthread_key_delete(ended_key);
 }
 
+/* ---- threads that are roused ---- */
+
+/* Longer than roused threads stay awake. */
+static void doze(void)
+{
+    for (int i = 0; i < 3; i++) {
+        nap();
+    }
+}
+
+static int count_threads(void)
+{
+    int count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    while (tasks != NULL && readdir(tasks) != NULL) {
+        count++;
+    }
+    if (tasks != NULL) {
+        (void)closedir(tasks);
+    }
+    return count; /* with . and .. */
+}
+
+static void rouse_starts_no_thread(void **state)
+{
+    (void)state;
+    vs_pool_stop();
+    doze(); /* the system lists what has ended a little longer */
+    int before = count_threads();
+    vs_pool_rouse();
+    assert_true(count_threads() <= before);
+    vs_pool_stop(); /* of none, which are awake */
+    assert_int_equal(run_job(4, 4), 4);
+}
+
+static void a_job_runs_whenever_threads_were_roused(void **state)
+{
+    (void)state;
+    assert_int_equal(run_job(4, 4), 4);
+    for (int i = 0; i < 200; i++) {
+        vs_pool_rouse();
+        assert_int_equal(run_job(4, 4), 4);
+    }
+    for (int i = 0; i < 20; i++) {
+        vs_pool_rouse();
+        doze();
+        assert_int_equal(run_job(4, 4), 4);
+        doze();
+        assert_int_equal(run_job(8, 8), 8); /* of which some have not been roused */
+        vs_pool_stop();
+    }
+}
+
+static void rouse_and_take_part(void *arg, int worker)
+{
+    vs_pool_rouse();
+    take_part(arg, worker);
+    vs_pool_rouse();
+}
+
+static void threads_may_be_roused_while_a_job_runs(void **state)
+{
+    static job self;
+    (void)state;
+    for (int round = 0; round < 100; round++) {
+        memset(&self, 0, sizeof self);
+        self.workers = self.wait_for = 4;
+        vs_pool_run(4, rouse_and_take_part, &self);
+        assert_int_equal(atomic_load(&self.arrived), 4);
+        assert_int_equal(atomic_load(&self.running), 0);
+        assert_int_equal(atomic_load(&self.wrong), 0);
+    }
+}
+
+static void *rouse_and_run_many(void *arg)
+{
+    for (int i = 0; i < 300; i++) {
+        vs_pool_rouse();
+        job self;
+        memset(&self, 0, sizeof self);
+        self.workers = 3;
+        self.wait_for = 1;
+        vs_pool_run(3, take_part, &self);
+        atomic_fetch_add((atomic_int *)arg, atomic_load(&self.running) != 0 ||
+                                                atomic_load(&self.wrong) != 0 ||
+                                                atomic_load(&self.times[0]) != 1);
+        if (i % 50 == 49) {
+            vs_pool_stop();
+        }
+    }
+    return NULL;
+}
+
+static void threads_rouse_for_others_too(void **state)
+{
+    pthread_t threads[4];
+    atomic_int wrong;
+    (void)state;
+    atomic_init(&wrong, 0);
+    for (size_t i = 0; i < VS_TEST_COUNT(threads); i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, rouse_and_run_many, &wrong), 0);
+    }
+    for (size_t i = 0; i < VS_TEST_COUNT(threads); i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    }
+    assert_int_equal(atomic_load(&wrong), 0);
+}
+
+/* The caller waits awake for a while, and then asleep. */
+static void stay_long(void *arg, int worker)
+{
+    take_part(arg, worker);
+    if (worker > 0) {
+        doze();
+        atomic_fetch_add(&((job *)arg)->times[worker], 1);
+    }
+}
+
+static void a_caller_waits_for_long_tasks(void **state)
+{
+    static job self;
+    (void)state;
+    for (int round = 0; round < 20; round++) {
+        memset(&self, 0, sizeof self);
+        self.workers = self.wait_for = 3;
+        vs_pool_rouse();
+        vs_pool_run(3, stay_long, &self);
+        assert_int_equal(atomic_load(&self.times[1]), 2);
+        assert_int_equal(atomic_load(&self.times[2]), 2);
+    }
+}
+
+static void stop_ends_threads_that_are_awake(void **state)
+{
+    static job self;
+    (void)state;
+    vs_pool_stop();
+    atomic_store(&ended, 0);
+    assert_int_equal(pthread_key_create(&ended_key, count_ended), 0);
+    for (int round = 1; round <= 20; round++) {
+        memset(&self, 0, sizeof self);
+        self.workers = self.wait_for = 4;
+        vs_pool_run(4, mark_thread, &self);
+        vs_pool_rouse();
+        vs_pool_stop();
+        assert_int_equal(atomic_load(&ended), 3 * round);
+        vs_pool_rouse(); /* there is none */
+    }
+    (void)pthread_key_delete(ended_key);
+}
+
 /* ---- fork ---- */
 
 /* The exit status of a child that runs a job with four workers: how many took part. */
@@ -311,6 +464,19 @@ static void a_child_makes_threads_of_its_own(void **state)
     assert_int_equal(run_job(4, 4), 4);
 }
 
+/* Its threads were not awake in the child: there are none, and its own are not left out. */
+static void a_child_forked_after_rouse_makes_threads_of_its_own(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(run_job(4, 4), 4);
+        vs_pool_rouse();
+        assert_int_equal(run_in_child(), 2);
+        vs_pool_rouse();
+        assert_int_equal(run_job(4, 4), 4);
+    }
+}
+
 static void a_child_forked_beside_a_job_has_an_idle_pool(void **state)
 {
     pthread_t thread;
@@ -330,6 +496,7 @@ static void a_host_without_threads_gets_none(void **state)
     (void)state;
     vs_pool_stop();
     is_threadsafe = 0;
+    vs_pool_rouse();
     vs_pool_set_threads(8);
     assert_int_equal(vs_pool_threads(), 1);
     assert_int_equal(run_job(vs_pool_threads(), 1), 1);
@@ -355,7 +522,14 @@ int main(void)
         cmocka_unit_test(a_task_may_run_a_job),
         cmocka_unit_test(threads_run_jobs_side_by_side),
         cmocka_unit_test(stop_ends_the_threads_and_a_job_starts_them_again),
+        cmocka_unit_test(rouse_starts_no_thread),
+        cmocka_unit_test(a_job_runs_whenever_threads_were_roused),
+        cmocka_unit_test(threads_may_be_roused_while_a_job_runs),
+        cmocka_unit_test(threads_rouse_for_others_too),
+        cmocka_unit_test(a_caller_waits_for_long_tasks),
+        cmocka_unit_test(stop_ends_threads_that_are_awake),
         cmocka_unit_test(a_child_makes_threads_of_its_own),
+        cmocka_unit_test(a_child_forked_after_rouse_makes_threads_of_its_own),
         cmocka_unit_test(a_child_forked_beside_a_job_has_an_idle_pool),
         cmocka_unit_test(a_host_without_threads_gets_none),
     };
