@@ -162,6 +162,7 @@ typedef struct listed_batch {
     float *queries; /* owned: [LISTED_QUERIES][dim] */
     int64_t ids[LISTED_IDS_MAX];
     size_t id_count;
+    vs_cascade cascade; /* of all searches */
 } listed_batch;
 
 static void batch_open(listed_batch *batch, filter_table *table)
@@ -224,29 +225,47 @@ static void batch_compare(const listed_batch *batch, size_t query, size_t k, con
     sqlite3_free(sql);
 }
 
-/* `count` queries at once. */
-static void batch_check(listed_batch *batch, vs_metric metric, size_t first, size_t count, size_t k)
+/* Some of the queries at once, among the wanted rows or all: hits [count][k]. */
+static void batch_search(listed_batch *batch, vs_metric metric, int has_ids, size_t first,
+                         size_t count, size_t k, vsk_hit *hits, size_t *counts)
 {
     store_fixture *fixture = &batch->fixture;
     vs_nearest *nearest = NULL;
     vs_filter filter;
     vs_counters counters = {0};
-    vs_cascade cascade = {0};
-    size_t counts[LISTED_QUERIES];
-    vsk_hit *hits = test_malloc(count * k * sizeof *hits);
     vs_filter_init(&filter);
-    filter.has_ids = 1;
+    filter.has_ids = has_ids;
     filter.ids = batch->ids;
     filter.id_count = batch->id_count;
     fixture_must(fixture, vs_nearest_new(&fixture->store, 0, metric, &nearest));
-    fixture_must(fixture, vs_nearest_batch(
-                              nearest, batch->queries + first * (size_t)batch->table->dim, count,
-                              &filter, NULL, k, hits, counts, &counters, &cascade, &fixture->err));
+    fixture_must(fixture,
+                 vs_nearest_batch(nearest, batch->queries + first * (size_t)batch->table->dim,
+                                  count, &filter, NULL, k, hits, counts, &counters, &batch->cascade,
+                                  &fixture->err));
     vs_nearest_free(nearest);
+}
+
+static void batch_check(listed_batch *batch, vs_metric metric, size_t first, size_t count, size_t k)
+{
+    size_t counts[LISTED_QUERIES];
+    vsk_hit *hits = test_malloc(count * k * sizeof *hits);
+    batch_search(batch, metric, 1, first, count, k, hits, counts);
     for (size_t query = 0; query < count; query++) {
         batch_compare(batch, first + query, k, hits + query * k, counts[query]);
     }
     test_free(hits);
+}
+
+/* Searches of all rows until there are front planes: those of the connection are not the store's. */
+static void batch_learn(listed_batch *batch, vs_metric metric)
+{
+    vsk_hit hits[10];
+    size_t count = 0;
+    for (int i = 0; i < FILTER_LESSONS; i++) {
+        filter_fill(batch->table, batch->queries);
+        batch_search(batch, metric, 0, 0, 1, VS_TEST_COUNT(hits), hits, &count);
+    }
+    batch->cascade = (vs_cascade){0};
 }
 
 static void batch_check_all(listed_batch *batch, vs_metric metric)
@@ -278,6 +297,21 @@ static void batches_over_an_id_list(void **state)
     batch_check_all(&batch, VS_L2);
     vs_test_run(table.db, "SELECT vec_config('cache_mb', 1)");
     batch_check_all(&batch, VS_L2);
+    batch_close(&batch);
+    filter_close(&table);
+}
+
+static void batches_over_front_planes(void **state)
+{
+    filter_table table = {.metric = "l2", .rows = 12000, .dim = 200, .noise = 0.02f};
+    listed_batch batch;
+    (void)state;
+    filter_open(&table, table.rows + 1);
+    batch_open(&batch, &table);
+    batch_learn(&batch, VS_L2);
+    batch_check_all(&batch, VS_L2);
+    vs_test_gives(table.db, "SELECT vec_config('cpu') = 'scalar'",
+                  batch.cascade.passed_p == 0 ? "1" : "0"); /* which makes no front planes */
     batch_close(&batch);
     filter_close(&table);
 }
@@ -406,6 +440,7 @@ int main(void)
         cmocka_unit_test(several_vector_columns),
         cmocka_unit_test(rows_that_are_gone_from_the_table),
         cmocka_unit_test(batches_over_an_id_list),
+        cmocka_unit_test(batches_over_front_planes),
         cmocka_unit_test(batches_over_codes_of_two_descriptions),
         cmocka_unit_test(rows_of_one_query_count_once),
         cmocka_unit_test(rows_of_many_queries_count_once),
