@@ -10,9 +10,9 @@
  * multiply-add or three per squared difference. One thread; nothing else should run.
  *
  * Codes: `code_dot` and `front_dot` run with one query and with eight (`queries`), timed per row
- * and query; `encode` is the encoder of code.c on the kernels of the best level. A row has `dim`
- * elements; of code_pass and front_pass it is one row's terms, of front_dot `dim` directions, of
- * checksum 4 * dim bytes.
+ * and query; `encode` is the encoder of code.c on the kernels of the best level, code_tail and
+ * code_planes are its parts. A row has `dim` elements; of code_pass and front_pass it is one row's
+ * terms, of front_dot `dim` directions, of checksum 4 * dim bytes.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -167,10 +167,38 @@ static int bench_is_code(const vsk_kernel_row *kernel)
            bench_is(kernel, "checksum") || bench_is(kernel, "rotate") || bench_is(kernel, "encode");
 }
 
+static int bench_is_encode_part(const vsk_kernel_row *kernel)
+{
+    return bench_is(kernel, "code_tail") || bench_is(kernel, "code_planes");
+}
+
 /* A bound test: over the terms of rows. */
 static int bench_is_pass(const vsk_kernel_row *kernel)
 {
     return bench_is(kernel, "code_pass") || bench_is(kernel, "front_pass");
+}
+
+/* One row in the encoder's parts: about 2 % of its elements are beyond a clip. */
+static float bench_encode_part(const bench_case *run, const float *row)
+{
+    uint8_t *planes = (uint8_t *)run->out;
+    size_t half = run->dim / 2;
+    float clips[VSK_CODE_CLIPS];
+    double lost[VSK_CODE_CLIPS];
+    vsk_code_products products[2];
+
+    if (bench_is(run->kernel, "code_tail")) {
+        for (size_t k = 0; k < VSK_CODE_CLIPS; k++) {
+            clips[k] = 0.99f + 0.001f * (float)k;
+        }
+        return ((vsk_code_tail_fn)run->kernel->fn)(row, run->dim, clips, lost);
+    }
+    for (size_t at = 0; at < half; at += VSK_CODE_PIECE) {
+        size_t count = half - at < VSK_CODE_PIECE ? half - at : VSK_CODE_PIECE;
+        ((vsk_code_planes_fn)run->kernel->fn)(row + at, row + half + at, count, 128.0f, planes + at,
+                                              planes + half + at, products);
+    }
+    return 0;
 }
 
 static void bench_pass_code(const bench_case *run)
@@ -208,6 +236,8 @@ static void bench_pass_code(const bench_case *run)
         } else if (bench_is(kernel, "rotate")) {
             memcpy(run->out, row, run->row_bytes);
             ((vsk_rotate_fn)kernel->fn)(run->out, run->dim);
+        } else if (bench_is_encode_part(kernel)) {
+            sum += (uint32_t)bench_encode_part(run, (const float *)(const void *)row);
         } else if (bench_is(kernel, "encode")) {
             unsigned char *planes = (unsigned char *)run->out;
             vsk_code_terms out;
@@ -439,7 +469,8 @@ static void bench_kernel(const vsk_kernel_row *kernel, size_t dim, const char *w
                          char **argv, unsigned char *memory, float *out)
 {
     int is_small = bench_is(kernel, "tile_") || bench_is_pass(kernel) ||
-                   bench_is(kernel, "rotate") || bench_is(kernel, "encode");
+                   bench_is(kernel, "rotate") || bench_is(kernel, "encode") ||
+                   bench_is_encode_part(kernel);
     int is_ram = strcmp(where, "ram") == 0;
     char dim_text[24];
 

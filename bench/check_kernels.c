@@ -21,7 +21,8 @@ enum {
     CHECK_BITS = 4104,
     CHECK_ROWS = 10, /* whole groups of rows and a rest */
     CHECK_QUERIES = 7,
-    CHECK_CODE = 832, /* elements of a code: two windows, and a rest of a step */
+    CHECK_CODE = 832,  /* elements of a code: two windows, and a rest of a step */
+    CHECK_PIECE = 224, /* bytes of two planes */
     CHECK_PASS = 1003,
     CHECK_FRONT = 128, /* directions of a front plane, and its rows */
     CHECK_FRONT_ROWS = 16,
@@ -81,6 +82,28 @@ static void check_run_rotate(const vsk_kernel_row *kernel)
     ((vsk_rotate_fn)kernel->fn)((float *)(void *)check_a, CHECK_CODE);
 }
 
+/* Few elements are beyond a clip, as in a code. */
+static void check_run_code_tail(const vsk_kernel_row *kernel)
+{
+    static float clips[VSK_CODE_CLIPS];
+    double lost[VSK_CODE_CLIPS];
+
+    for (size_t k = 0; k < VSK_CODE_CLIPS; k++) {
+        clips[k] = 0.0077f + 0.0001f * (float)k;
+    }
+    ((vsk_code_tail_fn)kernel->fn)((const float *)(const void *)check_a, CHECK_CODE, clips, lost);
+}
+
+static void check_run_code_planes(const vsk_kernel_row *kernel)
+{
+    const float *v = (const float *)(const void *)check_a;
+    uint8_t *planes = (uint8_t *)check_out;
+    vsk_code_products products[2];
+
+    ((vsk_code_planes_fn)kernel->fn)(v, v + CHECK_PIECE, CHECK_PIECE, 20000.0f, planes,
+                                     planes + CHECK_PIECE, products);
+}
+
 static void check_run_code_dot(const vsk_kernel_row *kernel)
 {
     ((vsk_code_dot_fn)kernel->fn)((const int8_t *)check_a, CHECK_CODE, CHECK_QUERIES, check_b,
@@ -128,9 +151,10 @@ static check_run_fn check_runner(const vsk_kernel_row *kernel)
     static const struct {
         const char *operation;
         check_run_fn run;
-    } codes[] = {{"rotate", check_run_rotate},       {"code_dot", check_run_code_dot},
-                 {"code_pass", check_run_code_pass}, {"checksum", check_run_checksum},
-                 {"front_dot", check_run_front_dot}, {"front_pass", check_run_front_pass}};
+    } codes[] = {{"rotate", check_run_rotate},           {"code_tail", check_run_code_tail},
+                 {"code_planes", check_run_code_planes}, {"code_dot", check_run_code_dot},
+                 {"code_pass", check_run_code_pass},     {"checksum", check_run_checksum},
+                 {"front_dot", check_run_front_dot},     {"front_pass", check_run_front_pass}};
 
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
         if (strcmp(kernel->operation, codes[i].operation) == 0) {

@@ -5,11 +5,12 @@
  * canonical or exact, and what is left are single operations in double. A product that a sum
  * follows is kept from being fused with it (vsk_impl.h).
  *
- * Calls:   the dispatch table: sumsq, dot and l2sq of float32, rotate.
+ * Calls:   the dispatch table: sumsq and l2sq of float32, rotate, code_tail, code_planes.
  * Threads: any.
  */
 #include <math.h>
 
+#include "planes.h"
 #include "vsk_impl.h"
 
 size_t vsk_code_dim(size_t dim)
@@ -32,9 +33,8 @@ void vsk_rotate(float *v, size_t n)
  * multiples of the root mean square, up to the largest element, with the least weighted sum of
  * both. For Gaussian elements that is close to 3, with sines of 0.107 and 0.024 for n = 768.
  */
-static const double code_clips[] = {2.25, 2.45, 2.65, 2.85, 3.05, 3.3,  3.6,  4.0,
-                                    4.5,  5.2,  6.2,  8.0,  11.0, 16.0, 28.0, 64.0};
-enum { CODE_CLIPS = sizeof code_clips / sizeof code_clips[0] };
+static const double code_clips[VSK_CODE_CLIPS] = {2.25, 2.45, 2.65, 2.85, 3.05, 3.3,  3.6,  4.0,
+                                                  4.5,  5.2,  6.2,  8.0,  11.0, 16.0, 28.0, 64.0};
 #define CODE_FINE_WEIGHT 0.4
 
 VSK_INLINE double code_square(double x)
@@ -44,64 +44,21 @@ VSK_INLINE double code_square(double x)
     return square;
 }
 
-/* The bits of |x|; they order as the numbers do. */
-VSK_INLINE uint32_t code_magnitude_bits(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits & 0x7fffffffu;
-}
-
-VSK_INLINE float code_float_of_bits(uint32_t bits)
-{
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-/* lost[k]: the energy beyond clips[k], rising. Returns the largest magnitude. */
-static float code_measure_tail(const float *v, size_t n, const float clips[CODE_CLIPS],
-                               double lost[CODE_CLIPS])
-{
-    enum { GROUP = 16 };
-    uint32_t first_bits = code_magnitude_bits(clips[0]);
-    uint32_t largest_bits = 0;
-
-    for (size_t k = 0; k < CODE_CLIPS; k++) {
-        lost[k] = 0;
-    }
-    for (size_t i = 0; i < n; i += GROUP) {
-        uint32_t group_bits = 0;
-        for (size_t j = 0; j < GROUP; j++) {
-            uint32_t bits = code_magnitude_bits(v[i + j]);
-            group_bits = bits > group_bits ? bits : group_bits;
-        }
-        largest_bits = group_bits > largest_bits ? group_bits : largest_bits;
-        for (size_t j = 0; group_bits > first_bits && j < GROUP; j++) {
-            float x = code_float_of_bits(code_magnitude_bits(v[i + j]));
-            for (size_t k = 0; k < CODE_CLIPS && x > clips[k]; k++) {
-                lost[k] += code_square((double)x - (double)clips[k]);
-            }
-        }
-    }
-    return code_float_of_bits(largest_bits);
-}
-
-static float code_choose_clip(const float *v, size_t n, double sumsq)
+static float code_choose_clip(const vsk_table *kernels, const float *v, size_t n, double sumsq)
 {
     double mean_square = sumsq / (double)n;
     double root_mean_square = sqrt(mean_square);
-    float clips[CODE_CLIPS];
-    double lost[CODE_CLIPS];
+    float clips[VSK_CODE_CLIPS];
+    double lost[VSK_CODE_CLIPS];
     double best_cost = INFINITY;
     float best = 0;
 
-    for (size_t k = 0; k < CODE_CLIPS; k++) {
+    for (size_t k = 0; k < VSK_CODE_CLIPS; k++) {
         clips[k] = (float)(root_mean_square * code_clips[k]);
     }
-    float largest = code_measure_tail(v, n, clips, lost);
-    for (size_t k = 0; k <= CODE_CLIPS; k++) {
-        int is_last = k == CODE_CLIPS || clips[k] >= largest;
+    float largest = kernels->code_tail(v, n, clips, lost);
+    for (size_t k = 0; k <= VSK_CODE_CLIPS; k++) {
+        int is_last = k == VSK_CODE_CLIPS || clips[k] >= largest;
         float clip = is_last ? largest : clips[k];
         double mean_lost = is_last ? 0 : lost[k] / (double)n;
         double noise = code_square((double)clip) * (1.0 / 12);
@@ -123,74 +80,11 @@ static float code_choose_clip(const float *v, size_t n, double sumsq)
 
 /* ---- planes ---- */
 
-enum {
-    CODE_STEP = 32,   /* bytes of a plane in the innermost loops; divides every plane */
-    CODE_PIECE = 256, /* bytes of a plane, at most, between two calls of kernels */
-    CODE_PIECE_ELEMENTS = 2 * CODE_PIECE
-};
-
-/* The elements of `bytes` bytes of a plane, from byte `at` on, side by side. */
-static void code_gather(const float *v, size_t n, size_t at, size_t bytes, float *out)
-{
-    memcpy(out, v + at, bytes * sizeof *out);
-    memcpy(out + bytes, v + n / 2 + at, bytes * sizeof *out);
-}
-
-/*
- * u of `count` elements, a multiple of CODE_STEP. A clip is the largest element or above the root
- * mean square of at most 65,536: no quotient is beyond 2^15. Below -128 the conversion rounds up
- * instead of down, but what it gives is clipped.
- */
-static void code_quantise(const float *v, size_t count, float steps_per_unit, uint8_t *out)
-{
-    for (size_t i = 0; i < count; i += CODE_STEP) {
-        uint8_t u[CODE_STEP];
-        for (size_t j = 0; j < CODE_STEP; j++) {
-            float steps = v[i + j] * steps_per_unit;
-            VSK_ROUNDED_F32(steps);
-            int32_t whole = (int32_t)(steps + 128.0f);
-            whole = whole < 0 ? 0 : whole;
-            u[j] = (uint8_t)(whole > 255 ? 255 : whole);
-        }
-        memcpy(out + i, u, sizeof u);
-    }
-}
-
-/* Planes of elements side by side: u[bytes] of the low nibbles, then u[bytes] of the high ones. */
-static void code_pack(const uint8_t *u, size_t bytes, uint8_t *plane_b, uint8_t *plane_c)
-{
-    for (size_t i = 0; i < bytes; i += CODE_STEP) {
-        uint8_t b[CODE_STEP];
-        uint8_t c[CODE_STEP];
-        for (size_t j = 0; j < CODE_STEP; j++) {
-            b[j] = (uint8_t)(u[i + j] >> 4 | (u[bytes + i + j] & 0xf0));
-            c[j] = (uint8_t)((u[i + j] & 15) | u[bytes + i + j] << 4);
-        }
-        memcpy(plane_b + i, b, sizeof b);
-        memcpy(plane_c + i, c, sizeof c);
-    }
-}
-
 static void code_unpack(const uint8_t *plane_b, const uint8_t *plane_c, size_t bytes, uint8_t *u)
 {
     for (size_t i = 0; i < bytes; i++) {
         u[i] = (uint8_t)(plane_b[i] << 4 | (plane_c[i] & 15));
         u[bytes + i] = (uint8_t)((plane_b[i] & 0xf0) | plane_c[i] >> 4);
-    }
-}
-
-/* Values of `count` elements, a multiple of CODE_STEP: of both planes, or 16 (B - 7.5). */
-static void code_values(const uint8_t *u, size_t count, int is_coarse, float *out)
-{
-    uint8_t mask = is_coarse ? 0xf0 : 0xff;
-    float offset = is_coarse ? 120.0f : 127.5f;
-
-    for (size_t i = 0; i < count; i += CODE_STEP) {
-        float values[CODE_STEP];
-        for (size_t j = 0; j < CODE_STEP; j++) {
-            values[j] = (float)(u[i + j] & mask) - offset;
-        }
-        memcpy(out + i, values, sizeof values);
     }
 }
 
@@ -213,17 +107,10 @@ void vsk_code_decode(const uint8_t *plane_b, const uint8_t *plane_c, size_t n, f
 
 /* ---- terms ---- */
 
-/* Products of a vector v with a code's values c: <v, c>, and |c|^2, which is exact. */
-typedef struct code_products {
-    double dot;
-    double sumsq;
-} code_products;
-
-static void code_add_products(const vsk_table *kernels, const float *v, const float *values,
-                              size_t count, code_products *sums)
+static void code_add_products(vsk_code_products *sums, vsk_code_products more)
 {
-    sums->dot += kernels->dot[VSK_F32](v, values, count);
-    sums->sumsq += kernels->sumsq[VSK_F32](values, count);
+    sums->dot += more.dot;
+    sums->sumsq += more.sumsq;
 }
 
 /* The smallest float that is not below x, for positive x. */
@@ -246,23 +133,23 @@ static float code_round_up(double x)
  */
 static double code_residual(const vsk_table *kernels, const float *v, size_t n,
                             const uint8_t *plane_b, const uint8_t *plane_c, int is_coarse,
-                            code_products products)
+                            vsk_code_products products)
 {
     double scale = products.dot / products.sumsq;
     double sum = 0;
 
-    for (size_t at = 0; at < n / 2; at += CODE_PIECE) {
-        size_t bytes = n / 2 - at < CODE_PIECE ? n / 2 - at : CODE_PIECE;
-        float piece[CODE_PIECE_ELEMENTS];
-        float values[CODE_PIECE_ELEMENTS];
-        uint8_t u[CODE_PIECE_ELEMENTS];
-        code_gather(v, n, at, bytes, piece);
+    for (size_t at = 0; at < n / 2; at += VSK_CODE_PIECE) {
+        size_t bytes = n / 2 - at < VSK_CODE_PIECE ? n / 2 - at : VSK_CODE_PIECE;
+        float both[PLANES_ELEMENTS];
+        float values[PLANES_ELEMENTS];
+        uint8_t u[PLANES_ELEMENTS];
+        planes_gather(v + at, v + n / 2 + at, bytes, both);
         code_unpack(plane_b + at, plane_c + at, bytes, u);
-        code_values(u, 2 * bytes, is_coarse, values);
+        planes_values(u, 2 * bytes, is_coarse, values);
         for (size_t i = 0; i < 2 * bytes; i++) {
             values[i] = (float)(scale * (double)values[i]);
         }
-        sum += kernels->l2sq[VSK_F32](piece, values, 2 * bytes);
+        sum += kernels->l2sq[VSK_F32](both, values, 2 * bytes);
     }
     return sum;
 }
@@ -275,7 +162,8 @@ static double code_residual(const vsk_table *kernels, const float *v, size_t n,
 #define CODE_SMALL_SQUARE 1e-7          /* of a sine: below, its difference from 1 loses too much */
 #define CODE_RESIDUAL_MARGIN 0x1.02p-24 /* a c, rounded to float32, is within 2^-24 |v| of itself */
 
-static void code_terms(double sumsq, code_products products, float *out_cos, double *out_sin_square)
+static void code_terms(double sumsq, vsk_code_products products, float *out_cos,
+                       double *out_sin_square)
 {
     double norms = sqrt(sumsq) * sqrt(products.sumsq);
     double cosine = products.dot / norms;
@@ -285,8 +173,8 @@ static void code_terms(double sumsq, code_products products, float *out_cos, dou
 }
 
 static float code_sine(const vsk_table *kernels, const float *v, size_t n, const uint8_t *plane_b,
-                       const uint8_t *plane_c, int is_coarse, double sumsq, code_products products,
-                       double sin_square)
+                       const uint8_t *plane_c, int is_coarse, double sumsq,
+                       vsk_code_products products, double sin_square)
 {
     if (sin_square > CODE_SMALL_SQUARE) {
         return code_round_up(sqrt(sin_square + CODE_SQUARE_MARGIN));
@@ -310,10 +198,10 @@ void vsk_code_encode_with(const vsk_table *kernels, const float *v, size_t n, ui
                           uint8_t *plane_c, vsk_code_terms *out)
 {
     double sumsq = kernels->sumsq[VSK_F32](v, n);
-    float clip = sumsq > 0 && sumsq < INFINITY ? code_choose_clip(v, n, sumsq) : 0.0f;
+    float clip = sumsq > 0 && sumsq < INFINITY ? code_choose_clip(kernels, v, n, sumsq) : 0.0f;
     float steps_per_unit = 128.0f / clip;
-    code_products products4 = {0, 0};
-    code_products products8 = {0, 0};
+    vsk_code_products products4 = {0, 0};
+    vsk_code_products products8 = {0, 0};
     double sin_square4;
     double sin_square8;
 
@@ -321,18 +209,15 @@ void vsk_code_encode_with(const vsk_table *kernels, const float *v, size_t n, ui
         code_encode_nothing(n, plane_b, plane_c, out);
         return;
     }
-    for (size_t at = 0; at < n / 2; at += CODE_PIECE) {
-        size_t bytes = n / 2 - at < CODE_PIECE ? n / 2 - at : CODE_PIECE;
-        float piece[CODE_PIECE_ELEMENTS];
-        float values[CODE_PIECE_ELEMENTS];
-        uint8_t u[CODE_PIECE_ELEMENTS];
-        code_gather(v, n, at, bytes, piece);
-        code_quantise(piece, 2 * bytes, steps_per_unit, u);
-        code_pack(u, bytes, plane_b + at, plane_c + at);
-        code_values(u, 2 * bytes, 0, values);
-        code_add_products(kernels, piece, values, 2 * bytes, &products8);
-        code_values(u, 2 * bytes, 1, values);
-        code_add_products(kernels, piece, values, 2 * bytes, &products4);
+    /* A clip is the largest element or above the root mean square of at most 65,536: no element is
+     * beyond 2^15 steps. */
+    for (size_t at = 0; at < n / 2; at += VSK_CODE_PIECE) {
+        size_t bytes = n / 2 - at < VSK_CODE_PIECE ? n / 2 - at : VSK_CODE_PIECE;
+        vsk_code_products more[2];
+        kernels->code_planes(v + at, v + n / 2 + at, bytes, steps_per_unit, plane_b + at,
+                             plane_c + at, more);
+        code_add_products(&products4, more[0]);
+        code_add_products(&products8, more[1]);
     }
     code_terms(sumsq, products4, &out->cos4, &sin_square4);
     code_terms(sumsq, products8, &out->cos8, &sin_square8);

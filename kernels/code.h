@@ -17,7 +17,7 @@
  *
  * vsk_init must have returned 0 before vsk_rotate and vsk_code_encode. All functions may be called
  * by any thread, and none allocates. The dispatched kernels are fields of vsk_table: rotate,
- * code_dot, code_pass, checksum; their types are in vsk.h.
+ * code_tail, code_planes, code_dot, code_pass, checksum; their types are in vsk.h.
  */
 #ifndef VSK_CODE_H
 #define VSK_CODE_H
@@ -72,6 +72,35 @@ typedef struct vsk_code_terms {
  */
 void vsk_code_encode(const float *v, size_t n, uint8_t *plane_b, uint8_t *plane_c,
                      vsk_code_terms *out);
+
+/*
+ * vsk_code_tail_fn: what clipping would lose. lost[k] is the sum over all elements with |v_i| >
+ * clips[k], in rising i from +0.0, of (|v_i| - clips[k])^2: difference, square and sum are rounded
+ * to double, each for itself. Returns the largest |v_i|.
+ *
+ *   v      [n]               finite; n is a multiple of VSK_CODE_GROUP
+ *   clips  [VSK_CODE_CLIPS]  rising, the same one may come again; not negative, may be infinite
+ *   lost   [VSK_CODE_CLIPS]
+ */
+#define VSK_CODE_CLIPS 16
+
+/*
+ * vsk_code_planes_fn: a piece of the planes, and what products with their values come to. Element
+ * x has u = trunc(x * steps_per_unit + 128), both rounded to float32, clipped to 0 .. 255.
+ *
+ *   low, high  [count]  the elements of low and of high nibbles; |x * steps_per_unit| < 2^30
+ *   plane_b, plane_c    [count] bytes; may not overlap the elements
+ *   out        [2]      for 16 (B - 7.5), then for u - 127.5: the canonical dot product (vsk.h) of
+ *                       elements and values, low and then high ones, and the values' sum of
+ *                       squares, which is exact
+ *
+ * count is a multiple of VSK_CODE_GROUP / 2, not 0, and at most VSK_CODE_PIECE.
+ */
+#define VSK_CODE_PIECE 256
+typedef struct vsk_code_products {
+    double dot;
+    double sumsq;
+} vsk_code_products;
 
 /* Values of a code of n elements, for tests and checks: out[i] = u_i - 127.5, or 16 (B_i - 7.5)
  * when plane_c is NULL. */

@@ -105,8 +105,8 @@ typedef void (*vsk_convert_fn)(const void *src, void *dst, size_t n);
 /* Index of the first NaN or infinity, or n. */
 typedef size_t (*vsk_scan_fn)(const void *src, size_t n);
 
-/* The rotation before coding, integer products and the bound test on codes, and the checksum of
- * stored bytes: see code.h. */
+/* The rotation before coding, parts of the encoder, integer products and the bound test on codes,
+ * and the checksum of stored bytes: see code.h. */
 struct vsk_code_test;
 typedef void (*vsk_code_dot_fn)(const int8_t *q, size_t q_stride, size_t q_count,
                                 const uint8_t *rows, size_t stride_bytes, size_t count, size_t n,
@@ -115,6 +115,11 @@ typedef size_t (*vsk_code_pass_fn)(const struct vsk_code_test *test, const int32
                                    const float *inv, const float *cos, const float *sin,
                                    const float *r, size_t count, uint16_t *out);
 typedef void (*vsk_rotate_fn)(float *v, size_t n);
+struct vsk_code_products;
+typedef float (*vsk_code_tail_fn)(const float *v, size_t n, const float *clips, double *lost);
+typedef void (*vsk_code_planes_fn)(const float *low, const float *high, size_t count,
+                                   float steps_per_unit, uint8_t *plane_b, uint8_t *plane_c,
+                                   struct vsk_code_products *out);
 typedef uint32_t (*vsk_checksum_fn)(const void *data, size_t n);
 
 /* Integer products and the bound test on the front plane: see front.h. */
@@ -151,6 +156,8 @@ typedef struct vsk_table {
     vsk_scan_fn find_nonfinite[VSK_TYPE_COUNT]; /* f32 f16 bf16 - - */
 
     vsk_rotate_fn rotate;
+    vsk_code_tail_fn code_tail;
+    vsk_code_planes_fn code_planes;
     vsk_code_dot_fn code_dot;
     vsk_code_pass_fn code_pass;
     vsk_checksum_fn checksum;

@@ -79,6 +79,9 @@
 #define VSK_ROUNDED_F32(x) ((void)(x))
 #endif
 
+/* Likewise for vectors of float32. */
+#define VSK_ROUNDED_F32_LANES(x) VSK_ROUNDED_F64(x)
+
 #define VSK_LANES 16 /* of the canonical arithmetic, see vsk.h */
 
 /* What a kernel needs of the CPU. A level's name stands for the bits up to its own. */
@@ -125,6 +128,10 @@ typedef void vsk_tile_kernel(const float *q, size_t q_stride, size_t q_count, co
 typedef void vsk_convert_kernel(const void *src, void *dst, size_t n);
 typedef size_t vsk_scan_kernel(const void *src, size_t n);
 typedef void vsk_rotate_kernel(float *v, size_t n);
+typedef float vsk_code_tail_kernel(const float *v, size_t n, const float *clips, double *lost);
+typedef void vsk_code_planes_kernel(const float *low, const float *high, size_t count,
+                                    float steps_per_unit, uint8_t *plane_b, uint8_t *plane_c,
+                                    vsk_code_products *out);
 typedef void vsk_code_dot_kernel(const int8_t *q, size_t q_stride, size_t q_count,
                                  const uint8_t *rows, size_t stride_bytes, size_t count, size_t n,
                                  int32_t *out);
@@ -169,6 +176,10 @@ typedef size_t vsk_front_pass_kernel(const struct vsk_front_test *test, const in
 
 #define VSK_ROW_ROTATE(X, isa, level, needs)                                                       \
     X(rotate, rotate, "rotate", VSK_F32, vsk_rotate_f32_##isa, level, needs)
+#define VSK_ROW_CODE_TAIL(X, isa, level, needs)                                                    \
+    X(code_tail, code_tail, "code_tail", VSK_F32, vsk_code_tail_f32_##isa, level, needs)
+#define VSK_ROW_CODE_PLANES(X, isa, level, needs)                                                  \
+    X(code_planes, code_planes, "code_planes", VSK_F32, vsk_code_planes_f32_##isa, level, needs)
 #define VSK_ROW_CODE_DOT(X, isa, level, needs)                                                     \
     X(code_dot, code_dot, "code_dot", VSK_I8, vsk_code_dot_i8_##isa, level, needs)
 #define VSK_ROW_CODE_PASS(X, isa, level, needs)                                                    \
@@ -183,6 +194,7 @@ typedef size_t vsk_front_pass_kernel(const struct vsk_front_test *test, const in
 
 #define VSK_ROWS_CODE(X, isa, level, needs)                                                        \
     VSK_ROW_ROTATE(X, isa, level, needs)                                                           \
+    VSK_ROW_CODE_PLANES(X, isa, level, needs)                                                      \
     VSK_ROW_CODE_DOT(X, isa, level, needs)                                                         \
     VSK_ROW_CODE_PASS(X, isa, level, needs)                                                        \
     VSK_ROW_CHECKSUM(X, isa, level, needs)                                                         \
@@ -211,6 +223,7 @@ typedef size_t vsk_front_pass_kernel(const struct vsk_front_test *test, const in
 #define VSK_KERNELS_SCALAR(X)                                                                      \
     VSK_ROWS_ALL(X, scalar, "scalar", 0)                                                           \
     VSK_ROW_FROM_F32(X, f16, VSK_F16, scalar, "scalar", 0)                                         \
+    VSK_ROW_CODE_TAIL(X, scalar, "scalar", 0)                                                      \
     VSK_ROWS_CODE(X, scalar, "scalar", 0)
 
 #if defined(VSK_X86)
@@ -219,9 +232,12 @@ typedef size_t vsk_front_pass_kernel(const struct vsk_front_test *test, const in
     VSK_ROWS_CODE(X, sse2, "sse2", VSK_NEEDS_SSE2)                                                 \
     VSK_ROWS_ALL(X, avx2, "avx2", VSK_NEEDS_AVX2)                                                  \
     VSK_ROW_FROM_F32(X, f16, VSK_F16, avx2, "avx2", VSK_NEEDS_AVX2)                                \
+    VSK_ROW_CODE_TAIL(X, avx2, "avx2", VSK_NEEDS_AVX2)                                             \
     VSK_ROWS_CODE(X, avx2, "avx2", VSK_NEEDS_AVX2)                                                 \
     VSK_ROWS_ALL(X, avx512, "avx512", VSK_NEEDS_AVX512)                                            \
     VSK_ROW_FROM_F32(X, f16, VSK_F16, avx512, "avx512", VSK_NEEDS_AVX512)                          \
+    VSK_ROW_ROTATE(X, avx512, "avx512", VSK_NEEDS_AVX512)                                          \
+    VSK_ROW_CODE_PLANES(X, avx512, "avx512", VSK_NEEDS_AVX512)                                     \
     VSK_ROW_CODE_PASS(X, avx512, "avx512", VSK_NEEDS_AVX512)                                       \
     VSK_ROW_CHECKSUM(X, avx512, "avx512", VSK_NEEDS_AVX512)                                        \
     VSK_ROW_FRONT_DOT(X, avx512, "avx512", VSK_NEEDS_AVX512)                                       \
@@ -408,6 +424,21 @@ VSK_INLINE size_t code_window(size_t n, float *out_scale)
 VSK_INLINE unsigned code_turns(size_t n, size_t window)
 {
     return n == window ? 2 : 4;
+}
+
+/* The bits of |x|; they order as the numbers do. */
+VSK_INLINE uint32_t code_magnitude_bits(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits & 0x7fffffffu;
+}
+
+VSK_INLINE float code_float_of_bits(uint32_t bits)
+{
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return x;
 }
 
 /* What the encoder of code.c does with the kernels of one level. */

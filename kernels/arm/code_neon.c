@@ -1,8 +1,9 @@
 /*
- * code_neon.c - rotation, products, bound test and checksum of codes with NEON.
+ * code_neon.c - rotation, planes, products, bound test and checksum of codes with NEON.
  *
  * A nibble times an int8 is at most 1,905 in size, so four products fit into a 16-bit lane.
  */
+#include "../planes.h"
 #include "../vsk_impl.h"
 
 #if defined(VSK_ARM64)
@@ -160,6 +161,16 @@ void vsk_rotate_f32_neon(float *v, size_t n)
         code_window_neon(v, window, -1, 0, scale);
         code_window_neon(v + last, window, turn + 1, last / 64, scale);
     }
+}
+
+/* ---- the encoder ---- */
+
+void vsk_code_planes_f32_neon(const float *low, const float *high, size_t count,
+                              float steps_per_unit, uint8_t *plane_b, uint8_t *plane_c,
+                              vsk_code_products *out)
+{
+    planes_encode(low, high, count, steps_per_unit, plane_b, plane_c, out, vsk_dot_f32_neon,
+                  vsk_sumsq_f32_neon);
 }
 
 /* ---- products ---- */

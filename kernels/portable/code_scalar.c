@@ -1,10 +1,11 @@
 /*
- * code_scalar.c - rotation, products, bound test and checksum of codes in portable C: the
- * definitions in code.h, line by line.
+ * code_scalar.c - rotation, parts of the encoder, products, bound test and checksum of codes in
+ * portable C: the definitions in code.h, line by line.
  *
  * Every other level must give these bits, but for the bound test, which may keep other rows close
  * to the limit.
  */
+#include "../planes.h"
 #include "../vsk_impl.h"
 
 /* ---- rotation ---- */
@@ -53,6 +54,45 @@ void vsk_rotate_f32_scalar(float *v, size_t n)
         }
         code_window_scalar(v + first, window, scale);
     }
+}
+
+/* ---- the encoder ---- */
+
+float vsk_code_tail_f32_scalar(const float *v, size_t n, const float *clips, double *lost)
+{
+    enum { GROUP = 16 }; /* most have no element beyond any clip */
+    uint32_t first_bits = code_magnitude_bits(clips[0]);
+    uint32_t largest_bits = 0;
+
+    for (size_t k = 0; k < VSK_CODE_CLIPS; k++) {
+        lost[k] = 0;
+    }
+    for (size_t i = 0; i < n; i += GROUP) {
+        uint32_t group_bits = 0;
+        for (size_t j = 0; j < GROUP; j++) {
+            uint32_t bits = code_magnitude_bits(v[i + j]);
+            group_bits = bits > group_bits ? bits : group_bits;
+        }
+        largest_bits = group_bits > largest_bits ? group_bits : largest_bits;
+        for (size_t j = 0; group_bits > first_bits && j < GROUP; j++) {
+            float x = code_float_of_bits(code_magnitude_bits(v[i + j]));
+            for (size_t k = 0; k < VSK_CODE_CLIPS && x > clips[k]; k++) {
+                double beyond = (double)x - (double)clips[k];
+                double square = beyond * beyond;
+                VSK_ROUNDED_F64(square);
+                lost[k] += square;
+            }
+        }
+    }
+    return code_float_of_bits(largest_bits);
+}
+
+void vsk_code_planes_f32_scalar(const float *low, const float *high, size_t count,
+                                float steps_per_unit, uint8_t *plane_b, uint8_t *plane_c,
+                                vsk_code_products *out)
+{
+    planes_encode(low, high, count, steps_per_unit, plane_b, plane_c, out, vsk_dot_f32_scalar,
+                  vsk_sumsq_f32_scalar);
 }
 
 /* ---- products ---- */

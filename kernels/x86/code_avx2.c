@@ -24,16 +24,16 @@ VSK_INLINE __m256 code_signs_avx2(uint64_t bits)
 }
 
 /* Stages h = 1, 2, 4 of eight elements: a partner plus the element, which changes its sign where h
- * is set in its index. */
+ * is set in its index. Times 1 or -1 is exact, so the sum is rounded as any other. */
 VSK_INLINE __m256 code_lanes_avx2(__m256 x)
 {
-    __m256 odd_1 = _mm256_setr_ps(0.0f, -0.0f, 0.0f, -0.0f, 0.0f, -0.0f, 0.0f, -0.0f);
-    __m256 odd_2 = _mm256_setr_ps(0.0f, 0.0f, -0.0f, -0.0f, 0.0f, 0.0f, -0.0f, -0.0f);
-    __m256 odd_4 = _mm256_setr_ps(0.0f, 0.0f, 0.0f, 0.0f, -0.0f, -0.0f, -0.0f, -0.0f);
+    __m256 odd_1 = _mm256_setr_ps(1.0f, -1.0f, 1.0f, -1.0f, 1.0f, -1.0f, 1.0f, -1.0f);
+    __m256 odd_2 = _mm256_setr_ps(1.0f, 1.0f, -1.0f, -1.0f, 1.0f, 1.0f, -1.0f, -1.0f);
+    __m256 odd_4 = _mm256_setr_ps(1.0f, 1.0f, 1.0f, 1.0f, -1.0f, -1.0f, -1.0f, -1.0f);
 
-    x = _mm256_add_ps(_mm256_permute_ps(x, 0xb1), _mm256_xor_ps(x, odd_1));
-    x = _mm256_add_ps(_mm256_permute_ps(x, 0x4e), _mm256_xor_ps(x, odd_2));
-    return _mm256_add_ps(_mm256_permute2f128_ps(x, x, 1), _mm256_xor_ps(x, odd_4));
+    x = _mm256_fmadd_ps(x, odd_1, _mm256_permute_ps(x, 0xb1));
+    x = _mm256_fmadd_ps(x, odd_2, _mm256_permute_ps(x, 0x4e));
+    return _mm256_fmadd_ps(x, odd_4, _mm256_permute2f128_ps(x, x, 1));
 }
 
 /* The stages of 2^stages registers with one another. */

@@ -1,9 +1,10 @@
 /*
- * code_sse2.c - rotation, products, bound test and checksum of codes with SSE2.
+ * code_sse2.c - rotation, planes, products, bound test and checksum of codes with SSE2.
  *
  * Products of bytes are made in 16-bit words: a word of a row holds four nibbles, and each goes
  * with the even or the odd bytes of one half of the query.
  */
+#include "../planes.h"
 #include "../vsk_impl.h"
 
 #if defined(VSK_X86)
@@ -158,6 +159,16 @@ void vsk_rotate_f32_sse2(float *v, size_t n)
         code_window_sse2(v, window, -1, 0, scale);
         code_window_sse2(v + last, window, turn + 1, last / 64, scale);
     }
+}
+
+/* ---- the encoder ---- */
+
+void vsk_code_planes_f32_sse2(const float *low, const float *high, size_t count,
+                              float steps_per_unit, uint8_t *plane_b, uint8_t *plane_c,
+                              vsk_code_products *out)
+{
+    planes_encode(low, high, count, steps_per_unit, plane_b, plane_c, out, vsk_dot_f32_sse2,
+                  vsk_sumsq_f32_sse2);
 }
 
 /* ---- products ---- */

@@ -99,7 +99,7 @@ else
     digest emulated_arm64_without_dotprod 'scalar neon' qemu-aarch64 -cpu cortex-a57 "$out/arm64"
     $cc_arm64 $contract -static $digest_sources -o "$out/contract" -lm || exit 1
     digest emulated_arm64_contraction_allowed 'scalar neon' qemu-aarch64 "$out/contract"
-    for test in canonical rank convert topk code front; do
+    for test in canonical rank convert topk code encode front; do
         $cc_arm64 $flags -Itest/kernels/cross -static "test/kernels/test_$test.c" test/oracle.c \
             $kernels -o "$out/test" -lm || exit 1
         if qemu-aarch64 "$out/test" > "$out/errors" 2>&1; then
