@@ -6,16 +6,23 @@
 #if defined(VSK_X86)
 #include "avx2_begin.h"
 
-enum { FRONT_LANES_AVX2 = 8 };
+enum {
+    FRONT_LANES_AVX2 = 8,
+    FRONT_AHEAD_AVX2 = 4 * 1024 /* bytes from what is read to what is prefetched */
+};
 
 /* The products of one query. */
 VSK_INLINE void front_query_avx2(const int16_t *w, const int8_t *rows, size_t count, size_t m,
                                  int32_t *out)
 {
+    const int8_t *end = rows + count * m;
+
     for (size_t first = 0; first < count; first += VSK_FRONT_ROWS) {
+        size_t ahead = end - rows > FRONT_AHEAD_AVX2 ? FRONT_AHEAD_AVX2 : 0;
         __m256i sums_i32x8[4] = {_mm256_setzero_si256(), _mm256_setzero_si256(),
                                  _mm256_setzero_si256(), _mm256_setzero_si256()};
         for (size_t j = 0; j < m; j += 4) {
+            _mm_prefetch((const char *)rows + ahead, _MM_HINT_T0);
             VSK_UNROLL
             for (int i = 0; i < 4; i++) { /* two pairs of directions, 8 rows at a time */
                 int32_t pair;

@@ -6,14 +6,21 @@
 #if defined(VSK_X86)
 #include "avx512_begin.h"
 
+enum { FRONT_AHEAD_AVX512 = 4 * 1024 /* bytes from what is read to what is prefetched */ };
+
 /* The products of one query. */
 VSK_INLINE void front_query_avx512(const int16_t *w, const int8_t *rows, size_t count, size_t m,
                                    int32_t *out)
 {
+    const int8_t *end = rows + count * m;
+
     for (size_t first = 0; first < count; first += VSK_FRONT_ROWS) {
+        size_t ahead = end - rows > FRONT_AHEAD_AVX512 ? FRONT_AHEAD_AVX512 : 0;
         __m512i sums_i32x16[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(),
                                   _mm512_setzero_si512(), _mm512_setzero_si512()};
         for (size_t j = 0; j < m; j += 8) {
+            _mm_prefetch((const char *)rows + ahead, _MM_HINT_T0);
+            _mm_prefetch((const char *)rows + ahead + 64, _MM_HINT_T0);
             VSK_UNROLL
             for (int i = 0; i < 4; i++) { /* four pairs of directions */
                 int32_t pair;
