@@ -19,9 +19,10 @@
 
 #include <math.h>
 
-#define SCAN_PREFETCH 4      /* rows of plane C fetched ahead */
-#define SCAN_POLL_CELLS 16   /* between two looks at the clock, and ... */
-#define SCAN_POLL_NS 1000000 /* between two for an interrupt */
+#define SCAN_PREFETCH 4       /* rows of plane C fetched ahead */
+#define SCAN_WHOLE_QUERIES 16 /* that together look at most rows of a cell: it is read whole */
+#define SCAN_POLL_CELLS 16    /* between two looks at the clock, and ... */
+#define SCAN_POLL_NS 1000000  /* between two for an interrupt */
 
 int vs_nearest_is_excluded(const nearest_run *run, int64_t rowid)
 {
@@ -575,6 +576,12 @@ static int scan_front_alone(nearest_run *run, nearest_worker *worker, size_t cel
         rows += vsk_popcount64(front->has[w]);
     }
     worker->cascade.scanned += (int64_t)(rows * run->query_count);
+    if (run->query_count >= SCAN_WHOLE_QUERIES) {
+        const vs_view *view = run->view;
+        vs_nearest_fetch((const char *)view->blocks[cell] + view->plane_b_at,
+                         view->slots * (view->code_dim / 2));
+        vs_nearest_fetch(view->rows[cell], view->slots * sizeof(vs_row_terms));
+    }
     int rc = scan_each(&place, front, run->learned_code, front->has, 0);
     if (rc == SQLITE_FULL) {
         scan_leave_cell(worker, cell);
