@@ -6,6 +6,8 @@
 #if defined(VSK_X86)
 #include "avx2_begin.h"
 
+#include "pack_avx2.h"
+
 enum { ENCODE_LANES_AVX2 = 8, ENCODE_CLIPS_AVX2 = 4 /* in one register */ };
 
 /* ---- the tail ---- */
@@ -169,8 +171,6 @@ void vsk_code_planes_f32_avx2(const float *low, const float *high, size_t count,
                               float steps_per_unit, uint8_t *plane_b, uint8_t *plane_c,
                               vsk_code_products *out)
 {
-    enum { STEP = 32 }; /* bytes of a plane: divides count */
-    __m256i nibble_u8x32 = _mm256_set1_epi8(15);
     encode_sums_avx2 sums;
     uint8_t u[2][VSK_CODE_PIECE];
 
@@ -181,18 +181,7 @@ void vsk_code_planes_f32_avx2(const float *low, const float *high, size_t count,
     sums.squares_i32x8[0] = sums.squares_i32x8[1] = _mm256_setzero_si256();
     encode_half_avx2(low, count, steps_per_unit, &sums, u[0]);
     encode_half_avx2(high, count, steps_per_unit, &sums, u[1]);
-    for (size_t i = 0; i < count; i += STEP) {
-        __m256i low_u8x32 = _mm256_loadu_si256((const __m256i *)(const void *)(u[0] + i));
-        __m256i high_u8x32 = _mm256_loadu_si256((const __m256i *)(const void *)(u[1] + i));
-        __m256i b_u8x32 =
-            _mm256_or_si256(_mm256_and_si256(_mm256_srli_epi16(low_u8x32, 4), nibble_u8x32),
-                            _mm256_andnot_si256(nibble_u8x32, high_u8x32));
-        __m256i c_u8x32 =
-            _mm256_or_si256(_mm256_and_si256(low_u8x32, nibble_u8x32),
-                            _mm256_andnot_si256(nibble_u8x32, _mm256_slli_epi16(high_u8x32, 4)));
-        _mm256_storeu_si256((__m256i *)(void *)(plane_b + i), b_u8x32);
-        _mm256_storeu_si256((__m256i *)(void *)(plane_c + i), c_u8x32);
-    }
+    encode_pack_avx2(u[0], u[1], count, plane_b, plane_c);
     out[0].dot = encode_fold_avx2(sums.dots_f64x4[0]);
     out[1].dot = encode_fold_avx2(sums.dots_f64x4[1]);
     out[0].sumsq = encode_sumsq_avx2(sums.squares_i32x8[0], 2 * count, 120.0);

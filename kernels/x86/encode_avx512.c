@@ -7,6 +7,8 @@
 #if defined(VSK_X86)
 #include "avx512_begin.h"
 
+#include "pack_avx2.h"
+
 enum { ENCODE_LANES_AVX512 = 16 };
 
 /* Of plane B alone [0] and of both [1]. Lanes 8p to 8p+7 of vsk.h are dots_f64x8[..][p]. */
@@ -79,8 +81,6 @@ void vsk_code_planes_f32_avx512(const float *low, const float *high, size_t coun
                                 float steps_per_unit, uint8_t *plane_b, uint8_t *plane_c,
                                 vsk_code_products *out)
 {
-    enum { STEP = 32 }; /* bytes of a plane: divides count */
-    __m256i nibble_u8x32 = _mm256_set1_epi8(15);
     __m512d zero = _mm512_setzero_pd();
     __m512i none = _mm512_setzero_si512();
     encode_sums_avx512 sums = {{{zero, zero}, {zero, zero}}, {none, none}};
@@ -88,18 +88,7 @@ void vsk_code_planes_f32_avx512(const float *low, const float *high, size_t coun
 
     encode_half_avx512(low, count, steps_per_unit, &sums, u[0]);
     encode_half_avx512(high, count, steps_per_unit, &sums, u[1]);
-    for (size_t i = 0; i < count; i += STEP) {
-        __m256i low_u8x32 = _mm256_loadu_si256((const __m256i *)(const void *)(u[0] + i));
-        __m256i high_u8x32 = _mm256_loadu_si256((const __m256i *)(const void *)(u[1] + i));
-        __m256i b_u8x32 =
-            _mm256_or_si256(_mm256_and_si256(_mm256_srli_epi16(low_u8x32, 4), nibble_u8x32),
-                            _mm256_andnot_si256(nibble_u8x32, high_u8x32));
-        __m256i c_u8x32 =
-            _mm256_or_si256(_mm256_and_si256(low_u8x32, nibble_u8x32),
-                            _mm256_andnot_si256(nibble_u8x32, _mm256_slli_epi16(high_u8x32, 4)));
-        _mm256_storeu_si256((__m256i *)(void *)(plane_b + i), b_u8x32);
-        _mm256_storeu_si256((__m256i *)(void *)(plane_c + i), c_u8x32);
-    }
+    encode_pack_avx2(u[0], u[1], count, plane_b, plane_c);
     out[0].dot = encode_fold_avx512(sums.dots_f64x8[0]);
     out[1].dot = encode_fold_avx512(sums.dots_f64x8[1]);
     out[0].sumsq = encode_sumsq_avx512(sums.squares_i32x16[0], 2 * count, 120.0);
