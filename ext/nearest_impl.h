@@ -85,8 +85,8 @@ typedef struct nearest_pending {
 
 typedef struct nearest_worker {
     nearest_lane *lanes; /* owned: [query_count] */
-    int32_t *dots;       /* owned: [NEAREST_DOT_QUERIES][VS_SLOTS_MAX] */
-    uint16_t *passed;    /* owned: [VS_SLOTS_MAX] */
+    int32_t *dots;       /* owned: [NEAREST_DOT_QUERIES][slots] */
+    uint16_t *passed;    /* owned: [slots], at least NEAREST_LISTED_UNIT */
     vs_cascade cascade;
     int64_t finished;          /* canonical distances of plain cells */
     int is_corrupt;            /* a stored vector holds NaN or infinity */

@@ -494,16 +494,29 @@ static int view_sort_by_id(vs_view *view)
     return SQLITE_OK;
 }
 
-static void view_add_code(vs_view *view, const vs_cell *cell)
+static int view_compare_codes(const void *a, const void *b)
 {
-    uint64_t id = cell->code_id[view->vector];
-    size_t at = 0;
-    while (at < view->code_id_count && view->code_ids[at] != id) {
-        at++;
+    uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
+    return left < right ? -1 : left > right;
+}
+
+/* The different descriptions. Sorted, for a hostile file may name as many as it has cells. */
+static void view_find_codes(vs_view *view)
+{
+    size_t count = 0, kept = 0;
+    for (size_t i = 0; i < view->cell_count; i++) {
+        const vs_cell *cell = &view->cells[i];
+        if (cell->is_coded) {
+            view->code_ids[count++] = cell->code_id[view->vector];
+        }
     }
-    if (cell->is_coded && at == view->code_id_count) {
-        view->code_ids[view->code_id_count++] = id;
+    qsort(view->code_ids, count, sizeof *view->code_ids, view_compare_codes);
+    for (size_t i = 0; i < count; i++) {
+        if (kept == 0 || view->code_ids[i] != view->code_ids[kept - 1]) {
+            view->code_ids[kept++] = view->code_ids[i];
+        }
     }
+    view->code_id_count = kept;
 }
 
 static int view_new(const vs_store *store, int vector, const vs_head *head,
@@ -537,8 +550,8 @@ static int view_new(const vs_store *store, int vector, const vs_head *head,
     for (size_t i = 0; i < list->count; i++) {
         view->cells[i] = list->cells[i];
         view->live += list->cells[i].live;
-        view_add_code(view, &list->cells[i]);
     }
+    view_find_codes(view);
     int rc = view_sort_by_id(view);
     if (rc != SQLITE_OK) {
         vs_cached_unref(view);
