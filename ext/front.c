@@ -161,10 +161,14 @@ static void front_before_free(vs_cached *self)
     vs_cached_unref(((vs_front *)(void *)self)->basis);
 }
 
+size_t vs_front_projections_at(size_t slots)
+{
+    return front_align(sizeof(vs_front)) + 3 * front_align(slots * sizeof(float));
+}
+
 size_t vs_front_bytes(const vs_basis *basis, size_t slots)
 {
-    return front_align(sizeof(vs_front)) + 3 * front_align(slots * sizeof(float)) +
-           slots * basis->m;
+    return vs_front_projections_at(slots) + slots * basis->m;
 }
 
 /* Products of VSK_FRONT_ROWS rows with the basis, [m][VSK_FRONT_ROWS] each. */

@@ -54,6 +54,9 @@ struct vs_front {
 
 size_t vs_front_bytes(const vs_basis *basis, size_t slots);
 
+/* From the beginning of a plane to its projections: what tells which rows it has, and their terms. */
+size_t vs_front_projections_at(size_t slots);
+
 /* The front plane of a coded block in memory, whose codes have the basis's description; slots are a
  * multiple of VSK_FRONT_ROWS. NULL without memory. */
 vs_front *vs_front_new(vs_basis *basis, const vs_block *block);

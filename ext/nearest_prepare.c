@@ -16,7 +16,7 @@
 #define PREPARE_SAMPLE_MIN 4     /* ... but of every fourth cell at most, ... */
 #define PREPARE_SAMPLE_MAX 16    /* ... and of every sixteenth at least */
 #define PREPARE_THREAD_BYTES (1 << 20) /* a scan of fewer bytes stays on one thread */
-#define PREPARE_ESTIMATES 4            /* times k rows that seem nearest give the first limit ... */
+#define PREPARE_ESTIMATES 2            /* times k rows that seem nearest give the first limit ... */
 #define PREPARE_ESTIMATES_MAX 64       /* ... for k below this; else k rows */
 #define PREPARE_APART 2        /* a byte of rows apart takes as long as so many of rows in line */
 #define PREPARE_TERM_BYTES 256 /* that are read beside plane B of a row apart */

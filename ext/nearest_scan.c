@@ -20,6 +20,7 @@
 #include <math.h>
 
 #define SCAN_PREFETCH 4       /* rows of plane C fetched ahead */
+#define SCAN_ROWS 128         /* of a cell that are looked at together */
 #define SCAN_WHOLE_QUERIES 16 /* that together look at most rows of a cell: it is read whole */
 #define SCAN_POLL_CELLS 16    /* between two looks at the clock, and ... */
 #define SCAN_POLL_NS 1000000  /* between two for an interrupt */
@@ -211,14 +212,10 @@ static int scan_row(const scan_place *place, const vs_probe *probe, uint32_t slo
 }
 
 /* Does a row stay after plane B, by its product? */
-static int scan_stays(const vs_probe *probe, const vs_row_terms *terms, int32_t high_b,
-                      double limit)
+static int scan_stays(const vs_probe *probe, const vs_row_terms *terms, int32_t high_b)
 {
-    vs_probe_products products = {high_b, 0, 0, 0};
-    double lo = -INFINITY, hi = INFINITY;
-    vs_probe_bounds(probe, VS_PROBE_PLANE_B, &products, (double)terms->r, (double)terms->cos4,
-                    (double)terms->sin4, (double)terms->inv4, &lo, &hi);
-    return !(lo > limit);
+    return vsk_code_stays(&probe->test, vsk_code_limits_of(&probe->test), high_b, terms->inv4,
+                          terms->cos4, terms->sin4, terms->r);
 }
 
 /* The product of one row with plane B; any number where the probe tells nothing. */
@@ -307,7 +304,7 @@ static int scan_coarse(nearest_run *run, nearest_worker *worker, int can_grow)
         const vs_probe *probe = &lane->probes[vs_nearest_code(run, row->cell)];
         scan_refresh_limit(run, row->query, lane);
         row->high_b = scan_multiply(probe, block, row->slot);
-        if (scan_stays(probe, &block->rows[row->slot], row->high_b, lane->limit)) {
+        if (scan_stays(probe, &block->rows[row->slot], row->high_b)) {
             rc = scan_push_fine(run, worker, row, can_grow);
         }
         if (rc == SQLITE_FULL) {
@@ -346,8 +343,7 @@ static int scan_by_row(const scan_place *place, const vs_probe *probe, const uin
         for (uint64_t rest = mask[w]; rest != 0 && rc == SQLITE_OK; rest &= rest - 1) {
             uint32_t slot = (uint32_t)(64 * w) + (uint32_t)__builtin_ctzll(rest);
             int32_t high_b = scan_multiply(probe, block, slot);
-            if (scan_stays(probe, &block->rows[slot], high_b,
-                           place->worker->lanes[place->query].limit)) {
+            if (scan_stays(probe, &block->rows[slot], high_b)) {
                 rc = scan_row(place, probe, slot, high_b);
             }
         }
@@ -429,25 +425,26 @@ static int scan_by_front(const scan_place *place, const vs_front *front, const u
     return rc;
 }
 
-/* Plane B of the whole cell has been multiplied with the query: dots. */
-static int scan_dense(const scan_place *place, const vs_probe *probe, const int32_t *dots,
-                      const uint64_t *mask)
+/* Plane B of rows first .. end - 1 has been multiplied with the query: dots. */
+static int scan_dense(const scan_place *place, const vs_probe *probe, uint32_t first, uint32_t end,
+                      const int32_t *dots, const uint64_t *mask)
 {
     const vs_block *block = place->block;
     uint16_t *passed = place->worker->passed;
     size_t plane_bytes = block->code_dim / 2;
-    size_t count = vsk_get()->code_pass(&probe->test, dots, block->inv4, block->cos4, block->sin4,
-                                        block->r, block->slots, passed);
+    size_t count =
+        vsk_get()->code_pass(&probe->test, dots, block->inv4 + first, block->cos4 + first,
+                             block->sin4 + first, block->r + first, end - first, passed);
     int rc = SQLITE_OK;
     for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
-        uint32_t slot = passed[i];
+        uint32_t slot = first + passed[i];
         if (i + SCAN_PREFETCH < count && block->plane_c != NULL) {
-            uint32_t ahead = passed[i + SCAN_PREFETCH];
+            uint32_t ahead = first + passed[i + SCAN_PREFETCH];
             vs_nearest_fetch(&block->rows[ahead], 1);
             vs_nearest_fetch(block->plane_c + ahead * plane_bytes, plane_bytes);
         }
         if (mask[slot / 64] >> (slot % 64) & 1u) {
-            rc = scan_row(place, probe, slot, dots[slot]);
+            rc = scan_row(place, probe, slot, dots[slot - first]);
         }
     }
     return rc;
@@ -469,30 +466,54 @@ static int scan_each(scan_place *place, const vs_front *front, size_t code, cons
     return rc;
 }
 
-/* A whole cell by plane B, for some queries at a time. Their high planes lie one after the other:
- * see nearest.c. */
-static int scan_by_cell(scan_place *place, size_t code, const uint64_t *mask)
+/* Asks for the terms of rows first .. end - 1, whose test comes after plane B of those before. */
+static void scan_fetch_terms(const vs_block *block, uint32_t first, uint32_t end)
+{
+    const float *const terms[] = {block->r, block->cos4, block->sin4, block->inv4};
+    for (size_t i = 0; first < end && i < sizeof terms / sizeof terms[0]; i++) {
+        vs_nearest_fetch(terms[i] + first, (end - first) * sizeof(float));
+    }
+}
+
+/* Rows first .. end - 1 of a cell by plane B, for `count` queries from `query` on. Their high planes
+ * lie one after the other: see nearest.c. */
+static int scan_rows(scan_place *place, size_t code, size_t query, size_t count, uint32_t first,
+                     uint32_t end, const uint64_t *mask)
 {
     nearest_run *run = place->run;
     nearest_worker *worker = place->worker;
     const vs_block *block = place->block;
     const int32_t *kept = run->is_sampled ? vs_nearest_sample_dots(run, place->cell) : NULL;
+    const int32_t *dots = kept != NULL ? kept + first : worker->dots;
     int rc = SQLITE_OK;
-    for (size_t first = 0; first < run->query_count && rc == SQLITE_OK;
-         first += NEAREST_DOT_QUERIES) {
-        size_t count = run->query_count - first;
-        count = count < NEAREST_DOT_QUERIES ? count : NEAREST_DOT_QUERIES;
-        if (kept == NULL) {
-            vsk_get()->code_dot(run->queries[first].probes[code].memory, run->query_stride, count,
-                                block->plane_b, block->b_stride, block->slots, block->code_dim,
-                                worker->dots);
-        }
-        const int32_t *dots = kept != NULL ? kept : worker->dots;
-        for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
-            nearest_lane *lane = &worker->lanes[first + i];
-            place->query = first + i;
-            scan_refresh_limit(run, first + i, lane);
-            rc = scan_dense(place, &lane->probes[code], dots + i * block->slots, mask);
+    if (kept == NULL) {
+        vsk_get()->code_dot(run->queries[query].probes[code].memory, run->query_stride, count,
+                            block->plane_b + first * block->b_stride, block->b_stride, end - first,
+                            block->code_dim, worker->dots);
+    }
+    for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
+        nearest_lane *lane = &worker->lanes[query + i];
+        place->query = query + i;
+        scan_refresh_limit(run, query + i, lane);
+        rc = scan_dense(place, &lane->probes[code], first, end, dots + i * (end - first), mask);
+    }
+    return rc;
+}
+
+/* A whole cell by plane B: some rows at a time, so that what is read of them stays near. */
+static int scan_by_cell(scan_place *place, size_t code, const uint64_t *mask)
+{
+    size_t query_count = place->run->query_count;
+    uint32_t slots = place->block->slots;
+    int rc = SQLITE_OK;
+    for (uint32_t first = 0; first < slots && rc == SQLITE_OK; first += SCAN_ROWS) {
+        uint32_t end = slots - first < SCAN_ROWS ? slots : first + SCAN_ROWS;
+        scan_fetch_terms(place->block, end, slots - end < SCAN_ROWS ? slots : end + SCAN_ROWS);
+        for (size_t query = 0; query < query_count && rc == SQLITE_OK;
+             query += NEAREST_DOT_QUERIES) {
+            size_t count = query_count - query;
+            count = count < NEAREST_DOT_QUERIES ? count : NEAREST_DOT_QUERIES;
+            rc = scan_rows(place, code, query, count, first, end, mask);
         }
     }
     return rc;
@@ -589,14 +610,19 @@ static int scan_front_alone(nearest_run *run, nearest_worker *worker, size_t cel
     return rc;
 }
 
-/* What says which rows a cell has, of one that will be scanned soon. Its planes follow those of the
- * cell before in memory, mostly: the hardware fetches them by itself, and better. */
+/* What a cell that will be scanned soon is begun with. The planes of one without a front plane follow
+ * those of the cell before in memory, mostly: the hardware fetches them by itself, and better. */
 static void scan_prefetch(const nearest_run *run, size_t cell)
 {
-    const vs_block *block = cell < run->view->cell_count ? run->view->blocks[cell] : NULL;
-    if (block != NULL && run->ways[cell] == NEAREST_BY_CELL) {
-        vs_nearest_fetch(block, 1);
-        vs_nearest_fetch(block->has, sizeof block->has);
+    const vs_view *view = run->view;
+    if (cell >= view->cell_count || view->blocks[cell] == NULL) {
+        return;
+    }
+    if (run->ways[cell] == NEAREST_BY_CELL) {
+        vs_nearest_fetch(view->blocks[cell], 1);
+        vs_nearest_fetch(view->blocks[cell]->has, sizeof view->blocks[cell]->has);
+    } else if (run->ways[cell] == NEAREST_BY_FRONT) {
+        vs_nearest_fetch(run->fronts[cell], vs_front_projections_at(view->slots));
     }
 }
 
@@ -613,11 +639,11 @@ static int scan_visit(nearest_run *run, nearest_worker *worker, nearest_phase ph
         vs_nearest_estimate_cell(run, worker, cell, next);
         return SQLITE_OK;
     }
+    scan_prefetch(run, next);
     if (run->rows == NULL && run->ways[cell] == NEAREST_BY_FRONT) {
         return scan_front_alone(run, worker, cell, can_grow);
     }
     const vs_block *block = run->view->blocks[cell];
-    scan_prefetch(run, next);
     return block == NULL ? SQLITE_OK : vs_nearest_scan_block(run, worker, block, cell, can_grow);
 }
 

@@ -180,6 +180,32 @@ typedef struct vsk_code_test {
     float slack;
 } vsk_code_test;
 
+/* alpha' and beta'. */
+typedef struct vsk_code_limits {
+    float alpha, beta;
+} vsk_code_limits;
+
+static inline vsk_code_limits vsk_code_limits_of(const vsk_code_test *test)
+{
+    float alpha = test->alpha < 0 ? -test->alpha : test->alpha;
+    float beta = test->beta < 0 ? -test->beta : test->beta;
+
+    return (vsk_code_limits){test->alpha - test->slack * alpha, test->beta - test->slack * beta};
+}
+
+/* The test of one row. */
+static inline int vsk_code_stays(const vsk_code_test *test, vsk_code_limits limits, int32_t dot,
+                                 float inv, float cos, float sin, float r)
+{
+    float s = test->scale * (float)(2 * dot - test->offset2) * inv;
+    float x = s + test->error < -1.0f ? -1.0f : s + test->error;
+    float w = limits.alpha * r + limits.beta / r - test->slack;
+    float d = w - cos * x;
+    float root = 1.0f - x * x + VSK_CODE_ROOT;
+
+    return !(w > 1.0f || (x < cos && d > 0.0f && d * d > sin * sin * root));
+}
+
 /*
  * Writes the positions of the rows that stay, rising, to out[count] and returns their number; what
  * lies behind them in out[count] is undefined. count <= 65,535.

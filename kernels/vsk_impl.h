@@ -241,6 +241,7 @@ typedef size_t vsk_front_pass_kernel(const struct vsk_front_test *test, const in
     VSK_ROW_CODE_PASS(X, avx512, "avx512", VSK_NEEDS_AVX512)                                       \
     VSK_ROW_CHECKSUM(X, avx512, "avx512", VSK_NEEDS_AVX512)                                        \
     VSK_ROW_FRONT_DOT(X, avx512, "avx512", VSK_NEEDS_AVX512)                                       \
+    VSK_ROW_FRONT_PASS(X, avx512, "avx512", VSK_NEEDS_AVX512)                                      \
     VSK_ROW_CODE_DOT(X, avx512vnni, "avx512vnni", VSK_NEEDS_VNNI)                                  \
     VSK_ROW_FRONT_DOT(X, avx512vnni, "avx512vnni", VSK_NEEDS_VNNI)                                 \
     X(pair, dot[VSK_I8], "dot", VSK_I8, vsk_dot_i8_avx512vnni, "avx512vnni", VSK_NEEDS_VNNI)       \
@@ -504,19 +505,6 @@ VSK_INLINE uint32_t code_checksum_fold(uint32_t lanes[16], size_t n)
         }
     }
     return code_checksum_end(lanes[0], n);
-}
-
-/* alpha' and beta' of code.h. */
-typedef struct code_limits {
-    float alpha, beta;
-} code_limits;
-
-VSK_INLINE code_limits code_limits_of(const vsk_code_test *test)
-{
-    float alpha = test->alpha < 0 ? -test->alpha : test->alpha;
-    float beta = test->beta < 0 ? -test->beta : test->beta;
-
-    return (code_limits){test->alpha - test->slack * alpha, test->beta - test->slack * beta};
 }
 
 /* Bytes of one element; bits have none. */

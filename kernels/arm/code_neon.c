@@ -223,7 +223,7 @@ void vsk_code_dot_i8_neon(const int8_t *q, size_t q_stride, size_t q_count, cons
 /* ---- the bound test ---- */
 
 /* All ones in the lanes of rows that are dropped, of four from i on. */
-VSK_INLINE uint32x4_t code_dropped_neon(const vsk_code_test *test, code_limits limits,
+VSK_INLINE uint32x4_t code_dropped_neon(const vsk_code_test *test, vsk_code_limits limits,
                                         const int32_t *dots, const float *inv, const float *cos,
                                         const float *sin, const float *r, size_t i)
 {
@@ -253,7 +253,7 @@ size_t vsk_code_pass_f32_neon(const vsk_code_test *test, const int32_t *dots, co
                               const float *cos, const float *sin, const float *r, size_t count,
                               uint16_t *out)
 {
-    code_limits limits = code_limits_of(test);
+    vsk_code_limits limits = vsk_code_limits_of(test);
     size_t whole = count - count % CODE_LANES_NEON;
     size_t kept = 0;
 

@@ -120,18 +120,12 @@ size_t vsk_code_pass_f32_scalar(const vsk_code_test *test, const int32_t *dots, 
                                 const float *cos, const float *sin, const float *r, size_t count,
                                 uint16_t *out)
 {
-    code_limits limits = code_limits_of(test);
+    vsk_code_limits limits = vsk_code_limits_of(test);
     size_t kept = 0;
 
     for (size_t i = 0; i < count; i++) {
-        float s = test->scale * (float)(2 * dots[i] - test->offset2) * inv[i];
-        float x = s + test->error < -1.0f ? -1.0f : s + test->error;
-        float w = limits.alpha * r[i] + limits.beta / r[i] - test->slack;
-        float d = w - cos[i] * x;
-        float root = 1.0f - x * x + VSK_CODE_ROOT;
-        int is_dropped = w > 1.0f || (x < cos[i] && d > 0.0f && d * d > sin[i] * sin[i] * root);
         out[kept] = (uint16_t)i;
-        kept += !is_dropped;
+        kept += (size_t)vsk_code_stays(test, limits, dots[i], inv[i], cos[i], sin[i], r[i]);
     }
     return kept;
 }

@@ -8,6 +8,7 @@
 
 #if defined(VSK_X86)
 #include "avx2_begin.h"
+#include "ahead_avx2.h"
 #include "checksum_avx2.h"
 
 /* ---- rotation ---- */
@@ -222,7 +223,7 @@ VSK_INLINE void code_steps_avx2(const int8_t *q, const uint8_t *row, size_t half
 
 /*
  * One row with q_count queries: row by row, for several at once read a quarter slower from memory.
- * The row `ahead` bytes on is prefetched, unless `ahead` is 0.
+ * What lies `ahead` bytes on is prefetched, unless `ahead` is 0.
  */
 VSK_INLINE void code_row_avx2(const int8_t *q, size_t q_stride, int q_count, const uint8_t *row,
                               size_t half, size_t ahead, __m256i *acc_i32x8)
@@ -236,9 +237,9 @@ VSK_INLINE void code_row_avx2(const int8_t *q, size_t q_stride, int q_count, con
         __m256i zero = _mm256_setzero_si256();
         __m256i sums_i16x16[CODE_QUERIES_AVX2] = {zero, zero, zero, zero};
         if (ahead > 0) {
-            _mm_prefetch((const char *)row + span + ahead, _MM_HINT_T0);
+            prefetch_avx2(row, span + ahead);
             if (bytes > CODE_SPAN_AVX2 / 2) {
-                _mm_prefetch((const char *)row + span + ahead + CODE_SPAN_AVX2 / 2, _MM_HINT_T0);
+                prefetch_avx2(row, span + ahead + CODE_SPAN_AVX2 / 2);
             }
         }
         if (q_count == 1 && bytes == CODE_SPAN_AVX2) {
@@ -265,11 +266,10 @@ static void code_dot_one_avx2(const int8_t *q, const uint8_t *rows, size_t strid
 
     for (; j + CODE_ROWS_AVX2 <= count; j += CODE_ROWS_AVX2) {
         const uint8_t *row = rows + j * stride_bytes;
-        size_t ahead = (count - j) * stride_bytes > CODE_AHEAD_AVX2 ? CODE_AHEAD_AVX2 : 0;
         __m256i acc_i32x8[CODE_ROWS_AVX2];
         VSK_UNROLL
         for (size_t r = 0; r < CODE_ROWS_AVX2; r++) {
-            code_row_avx2(q, 0, 1, row + r * stride_bytes, half, ahead, &acc_i32x8[r]);
+            code_row_avx2(q, 0, 1, row + r * stride_bytes, half, CODE_AHEAD_AVX2, &acc_i32x8[r]);
         }
         _mm_storeu_si128((__m128i *)(void *)(out + j), code_fold4_avx2(acc_i32x8));
     }
@@ -306,7 +306,7 @@ void vsk_code_dot_i8_avx2(const int8_t *q, size_t q_stride, size_t q_count, cons
 /* ---- the bound test ---- */
 
 /* Bits of the rows that stay, of eight from i on. */
-VSK_INLINE unsigned code_kept_avx2(const vsk_code_test *test, code_limits limits,
+VSK_INLINE unsigned code_kept_avx2(const vsk_code_test *test, vsk_code_limits limits,
                                    const int32_t *dots, const float *inv, const float *cos,
                                    const float *sin, const float *r, size_t i)
 {
@@ -340,7 +340,7 @@ size_t vsk_code_pass_f32_avx2(const vsk_code_test *test, const int32_t *dots, co
                               const float *cos, const float *sin, const float *r, size_t count,
                               uint16_t *out)
 {
-    code_limits limits = code_limits_of(test);
+    vsk_code_limits limits = vsk_code_limits_of(test);
     size_t whole = count - count % CODE_LANES_AVX2;
     size_t kept = 0;
 

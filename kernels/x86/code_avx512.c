@@ -7,6 +7,7 @@
 #if defined(VSK_X86)
 #include "avx512_begin.h"
 #include "checksum_avx2.h"
+#include "pass_avx512.h"
 
 /* ---- rotation ---- */
 
@@ -172,9 +173,9 @@ void vsk_rotate_f32_avx512(float *v, size_t n)
 /* ---- the bound test ---- */
 
 /* The rows that stay, of those in `mask` from i on. */
-VSK_INLINE __mmask16 code_kept_avx512(const vsk_code_test *test, code_limits limits, __mmask16 mask,
-                                      const int32_t *dots, const float *inv, const float *cos,
-                                      const float *sin, const float *r, size_t i)
+VSK_INLINE __mmask16 code_kept_avx512(const vsk_code_test *test, vsk_code_limits limits,
+                                      __mmask16 mask, const int32_t *dots, const float *inv,
+                                      const float *cos, const float *sin, const float *r, size_t i)
 {
     __m512 one = _mm512_set1_ps(1.0f);
     __m512i dots_i32x16 = _mm512_maskz_loadu_epi32(mask, dots + i);
@@ -206,23 +207,15 @@ size_t vsk_code_pass_f32_avx512(const vsk_code_test *test, const int32_t *dots, 
                                 const float *cos, const float *sin, const float *r, size_t count,
                                 uint16_t *out)
 {
-    code_limits limits = code_limits_of(test);
-    __m512i steps_u32x16 = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    vsk_code_limits limits = vsk_code_limits_of(test);
     size_t kept = 0;
 
-    for (size_t i = 0; i < count; i += CODE_LANES_AVX512) {
-        size_t n = count - i < CODE_LANES_AVX512 ? count - i : CODE_LANES_AVX512;
-        __mmask16 mask = (__mmask16)(0xffffu >> (CODE_LANES_AVX512 - n));
-        __mmask16 bits = code_kept_avx512(test, limits, mask, dots, inv, cos, sin, r, i);
-        if (bits == 0) {
-            continue; /* most blocks, when most rows are far away */
+    for (size_t i = 0; i < count; i += PASS_LANES_AVX512) {
+        __mmask16 bits =
+            code_kept_avx512(test, limits, pass_mask_avx512(i, count), dots, inv, cos, sin, r, i);
+        if (bits != 0) { /* not for most blocks, when most rows are far away */
+            kept += pass_append_avx512(bits, i, out + kept);
         }
-        __m512i places_u32x16 = _mm512_add_epi32(steps_u32x16, _mm512_set1_epi32((int)i));
-        unsigned more = (unsigned)__builtin_popcount(bits);
-        places_u32x16 = _mm512_maskz_compress_epi32(bits, places_u32x16);
-        _mm256_mask_storeu_epi16(out + kept, (__mmask16)(0xffffu >> (CODE_LANES_AVX512 - more)),
-                                 _mm512_cvtepi32_epi16(places_u32x16));
-        kept += more;
     }
     return kept;
 }

@@ -9,6 +9,7 @@
 
 #if defined(VSK_X86)
 #include "avx512vnni_begin.h"
+#include "ahead_avx2.h"
 
 enum {
     CODE_STEP_VNNI = 64,       /* bytes of a row */
@@ -59,18 +60,18 @@ VSK_INLINE __m512i code_total_vnni(const code_sums_vnni *sums)
 
 /*
  * One row of `steps` whole steps, and half a step where has_tail, with a query in registers. Row by
- * row: four rows at once read a quarter slower from memory. next: of the same length, to be
- * prefetched, or NULL.
+ * row: four rows at once read a quarter slower from memory. What lies `ahead` bytes on is
+ * prefetched, unless `ahead` is 0.
  */
 VSK_INLINE __m512i code_row_vnni(const __m512i *q_low_i8x64, const __m512i *q_high_i8x64, int steps,
-                                 int has_tail, const uint8_t *row, const uint8_t *next)
+                                 int has_tail, const uint8_t *row, size_t ahead)
 {
     code_sums_vnni sums = {_mm512_setzero_si512(), _mm512_setzero_si512()};
 
     VSK_UNROLL
     for (int i = 0; i < steps + has_tail; i++) {
-        if (next != NULL) {
-            _mm_prefetch((const char *)next + CODE_STEP_VNNI * i, _MM_HINT_T0);
+        if (ahead > 0) {
+            prefetch_avx2(row, CODE_STEP_VNNI * (size_t)i + ahead);
         }
         code_step_vnni(&sums, code_load_vnni(row + CODE_STEP_VNNI * i, i < steps), q_low_i8x64[i],
                        q_high_i8x64[i]);
@@ -85,7 +86,6 @@ VSK_INLINE void code_dot_steps_vnni(const int8_t *q, const uint8_t *rows, size_t
     __m512i q_low_i8x64[CODE_STEPS_MAX_VNNI];
     __m512i q_high_i8x64[CODE_STEPS_MAX_VNNI];
     const int8_t *q_second = q + CODE_STEP_VNNI * steps + CODE_STEP_VNNI / 2 * has_tail;
-    const uint8_t *end = rows + count * stride_bytes;
     size_t j = 0;
 
     VSK_UNROLL
@@ -97,15 +97,15 @@ VSK_INLINE void code_dot_steps_vnni(const int8_t *q, const uint8_t *rows, size_t
         __m512i totals_i32x16[CODE_ROWS_VNNI];
         VSK_UNROLL
         for (int r = 0; r < CODE_ROWS_VNNI; r++) {
-            const uint8_t *row = rows + (j + (size_t)r) * stride_bytes;
-            const uint8_t *next = end - row > CODE_AHEAD_VNNI ? row + CODE_AHEAD_VNNI : row;
-            totals_i32x16[r] = code_row_vnni(q_low_i8x64, q_high_i8x64, steps, has_tail, row, next);
+            totals_i32x16[r] =
+                code_row_vnni(q_low_i8x64, q_high_i8x64, steps, has_tail,
+                              rows + (j + (size_t)r) * stride_bytes, CODE_AHEAD_VNNI);
         }
         _mm_storeu_si128((__m128i *)(void *)(out + j), code_fold4_vnni(totals_i32x16));
     }
     for (; j < count; j++) {
-        out[j] = _mm512_reduce_add_epi32(code_row_vnni(q_low_i8x64, q_high_i8x64, steps, has_tail,
-                                                       rows + j * stride_bytes, NULL));
+        out[j] = _mm512_reduce_add_epi32(
+            code_row_vnni(q_low_i8x64, q_high_i8x64, steps, has_tail, rows + j * stride_bytes, 0));
     }
 }
 
@@ -116,7 +116,7 @@ VSK_INLINE __m512i code_row_any_vnni(const int8_t *q, const uint8_t *row, size_t
     size_t k = 0;
 
     for (; k + CODE_STEP_VNNI <= half; k += CODE_STEP_VNNI) {
-        _mm_prefetch((const char *)row + k + ahead, _MM_HINT_T0);
+        prefetch_avx2(row, k + ahead);
         code_step_vnni(&sums, code_load_vnni(row + k, 1), code_load_vnni(q + k, 1),
                        code_load_vnni(q + half + k, 1));
     }
@@ -137,9 +137,8 @@ static void code_dot_any_vnni(const int8_t *q, const uint8_t *rows, size_t strid
         __m512i totals_i32x16[CODE_ROWS_VNNI];
         VSK_UNROLL
         for (int r = 0; r < CODE_ROWS_VNNI; r++) {
-            size_t at = j + (size_t)r;
-            size_t ahead = (count - at) * stride_bytes > CODE_AHEAD_VNNI ? CODE_AHEAD_VNNI : 0;
-            totals_i32x16[r] = code_row_any_vnni(q, rows + at * stride_bytes, half, ahead);
+            totals_i32x16[r] =
+                code_row_any_vnni(q, rows + (j + (size_t)r) * stride_bytes, half, CODE_AHEAD_VNNI);
         }
         _mm_storeu_si128((__m128i *)(void *)(out + j), code_fold4_vnni(totals_i32x16));
     }

@@ -240,7 +240,7 @@ void vsk_code_dot_i8_sse2(const int8_t *q, size_t q_stride, size_t q_count, cons
 /* ---- the bound test ---- */
 
 /* Bits of the rows that stay, of four from i on. */
-VSK_INLINE unsigned code_kept_sse2(const vsk_code_test *test, code_limits limits,
+VSK_INLINE unsigned code_kept_sse2(const vsk_code_test *test, vsk_code_limits limits,
                                    const int32_t *dots, const float *inv, const float *cos,
                                    const float *sin, const float *r, size_t i)
 {
@@ -272,7 +272,7 @@ size_t vsk_code_pass_f32_sse2(const vsk_code_test *test, const int32_t *dots, co
                               const float *cos, const float *sin, const float *r, size_t count,
                               uint16_t *out)
 {
-    code_limits limits = code_limits_of(test);
+    vsk_code_limits limits = vsk_code_limits_of(test);
     size_t whole = count - count % CODE_LANES_SSE2;
     size_t kept = 0;
 

@@ -1,12 +1,17 @@
 /*
- * front_avx512.c - products of the front plane with AVX-512. The bound test keeps the AVX2 kernel.
+ * front_avx512.c - products and bound test of the front plane with AVX-512.
  */
 #include "../vsk_impl.h"
 
 #if defined(VSK_X86)
 #include "avx512_begin.h"
+#include "ahead_avx2.h"
+#include "pass_avx512.h"
 
-enum { FRONT_AHEAD_AVX512 = 4 * 1024 /* bytes from what is read to what is prefetched */ };
+enum {
+    FRONT_AHEAD_AVX512 = 4 * 1024,     /* bytes from what is read to what is prefetched */
+    FRONT_DOTS_AHEAD_AVX512 = 4 * 1024 /* the same, of products */
+};
 
 /* The products of one query. */
 VSK_INLINE void front_query_avx512(const int16_t *w, const int8_t *rows, size_t count, size_t m,
@@ -44,6 +49,38 @@ void vsk_front_dot_i8_avx512(const int16_t *w, size_t w_stride, size_t q_count, 
     for (size_t q = 0; q < q_count; q++) {
         front_query_avx512(w + q * w_stride, rows, count, m, out + q * out_stride);
     }
+}
+
+/* ---- bound test ---- */
+
+VSK_INLINE __mmask16 front_kept_avx512(const float *c, __mmask16 mask, const int32_t *dots,
+                                       const float *t, const float *rest, const float *g, size_t i)
+{
+    __m512 dots_f32x16 = _mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(mask, dots + i));
+    __m512 g_f32x16 = _mm512_maskz_loadu_ps(mask, g + i);
+    __m512 sum = _mm512_fmadd_ps(_mm512_set1_ps(c[1]), _mm512_maskz_loadu_ps(mask, t + i),
+                                 _mm512_set1_ps(c[0]));
+    sum = _mm512_fmadd_ps(_mm512_set1_ps(c[2]), dots_f32x16, sum);
+    sum = _mm512_fmadd_ps(_mm512_set1_ps(c[3]), _mm512_maskz_loadu_ps(mask, rest + i), sum);
+    __m512 last = _mm512_fmadd_ps(_mm512_set1_ps(c[5]), g_f32x16, _mm512_set1_ps(c[4]));
+    sum = _mm512_fmadd_ps(last, g_f32x16, sum);
+    return _mm512_mask_cmp_ps_mask(mask, sum, _mm512_setzero_ps(), _CMP_NGT_UQ);
+}
+
+size_t vsk_front_pass_f32_avx512(const vsk_front_test *test, const int32_t *dots, const float *t,
+                                 const float *rest, const float *g, size_t count, uint16_t *out)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i += PASS_LANES_AVX512) {
+        __mmask16 mask = pass_mask_avx512(i, count);
+        prefetch_avx2(dots + i, FRONT_DOTS_AHEAD_AVX512);
+        __mmask16 bits = front_kept_avx512(test->c, mask, dots, t, rest, g, i);
+        if (bits != 0) { /* not for most blocks */
+            kept += pass_append_avx512(bits, i, out + kept);
+        }
+    }
+    return kept;
 }
 
 #include "../isa_end.h"
