@@ -499,7 +499,7 @@ static void index_part_threads(void)
         .expected = expected,
         .k = INDEX_K,
         .query_count = INDEX_QUERIES,
-        .repeats = 8,
+        .repeats = INDEX_QUERIES,
         .before = "SELECT vec_config('threads', 1)",
     };
     index_search search_2 = search_1;
@@ -517,7 +517,7 @@ static void index_part_threads(void)
     double computing = 2.0 * bench_ratio(&entries[COMPUTE_1], &entries[COMPUTE_2], INDEX_ROUNDS);
     double scaling = bench_ratio(&entries[SEARCH_1], &entries[SEARCH_2], INDEX_ROUNDS);
     for (int way = SEARCH_1; way < WAYS; way++) {
-        index_line("8 searches", &vectors, "l2", INDEX_K, 1 + way - SEARCH_1, "hot");
+        index_line("32 searches", &vectors, "l2", INDEX_K, 1 + way - SEARCH_1, "hot");
         bench_line_times(&entries[way], INDEX_ROUNDS);
         if (way == SEARCH_2) {
             bench_line_number("computing", computing);

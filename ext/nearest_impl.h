@@ -81,7 +81,7 @@ typedef struct nearest_pending {
     uint32_t cell, slot, query;
     int32_t high_b; /* its product with plane B, where that step is behind it */
 } nearest_pending;
-#define NEAREST_PENDING 512
+#define NEAREST_PENDING 128
 
 typedef struct nearest_worker {
     nearest_lane *lanes; /* owned: [query_count] */
