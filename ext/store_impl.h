@@ -31,8 +31,10 @@ int vs_store_run(vs_store *store, sqlite3_stmt *stmt, const char *what, vs_err *
 int vs_store_info(vs_store *store, const char *key, void **out, size_t *out_bytes, vs_err *err);
 int vs_store_info_set(vs_store *store, const char *key, const void *data, size_t n, vs_err *err);
 
-/* Where in its row of t_vectors a place is. */
-size_t vs_store_group_offset(const vs_store *store, int vector, int64_t loc);
+/* Writes one record of t_vectors. cell: before the change. data: [dim] of the stored type, or NULL
+ * for SQL NULL. is_erased: zeros. */
+int vs_store_write_vector(vs_store *store, int vector, const vs_cell *cell, uint32_t slot,
+                          int64_t rowid, const void *data, int is_erased, vs_err *err);
 
 /*
  * Opens the bytes of a row of t_vectors or t_codes (role "vectors", "codes"), or moves *io, which is

@@ -6,7 +6,7 @@
  * and cell) is remembered while nobody can have changed or seen it, so that a long insert reads
  * nothing back.
  *
- * Calls: store.c, store_codes.c, format.c.
+ * Calls: store.c, store_vectors.c, store_codes.c, format.c.
  * Called by: vtab_write.c, content.c, maint.c.
  * Threads: the connection's.
  */
@@ -319,73 +319,7 @@ static int64_t store_place_loc(const vs_store *store, const store_place *place)
     return place->cell.id * (int64_t)store->geometry.slots + (int64_t)place->slot;
 }
 
-/* ---- vectors --------------------------------------------------------------------------------- */
-
-/* Does a live row share the row of t_vectors with this slot? Then it exists. */
-static int store_group_is_used(const vs_store *store, int vector, const vs_cell *cell,
-                               uint32_t slot)
-{
-    uint32_t per_row = store->geometry.vectors[vector].per_row;
-    uint32_t first = slot / per_row * per_row;
-    for (uint32_t i = first; i < first + per_row; i++) {
-        if (vs_cell_has(cell, i)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* A new row of t_vectors with one record in it; the places beside it hold zeros until they are
- * used. */
-static int store_add_group(vs_store *store, int vector, int64_t loc, const uint8_t *record,
-                           vs_err *err)
-{
-    sqlite3_stmt *stmt;
-    size_t n = vs_store_group_bytes(store, vector);
-    uint8_t *memory = vs_scratch_get(&store->cell_memory, n);
-    int rc = memory == NULL
-                 ? SQLITE_NOMEM
-                 : vs_store_vector_statement_get(store, vector, VS_SQL_VECTORS_SET, &stmt, err);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-    memset(memory, 0, n);
-    memcpy(memory + vs_store_group_offset(store, vector, loc), record,
-           store->geometry.vectors[vector].record_bytes);
-    (void)sqlite3_bind_int64(stmt, 1, vs_store_group(store, vector, loc));
-    rc = sqlite3_bind_blob64(stmt, 2, memory, n, SQLITE_STATIC);
-    return vs_store_done(store, stmt, rc == SQLITE_OK ? sqlite3_step(stmt) : rc, "writing a vector",
-                         err);
-}
-
-/* Writes one record. cell: before the change. is_erased: zeros. */
-static int store_write_vector(vs_store *store, int vector, const vs_cell *cell, uint32_t slot,
-                              int64_t rowid, const void *data, int is_erased, vs_err *err)
-{
-    int64_t loc = cell->id * (int64_t)store->geometry.slots + (int64_t)slot;
-    size_t record_bytes = store->geometry.vectors[vector].record_bytes;
-    uint8_t *record = vs_scratch_get(&store->code_memory, record_bytes);
-    sqlite3_blob *blob = NULL;
-    if (record == NULL) {
-        return SQLITE_NOMEM;
-    }
-    if (is_erased) {
-        memset(record, 0, record_bytes);
-    } else {
-        vs_format_write_record(rowid, data, store->geometry.vectors[vector].vector_bytes,
-                               record_bytes, record);
-    }
-    if (!store_group_is_used(store, vector, cell, slot)) {
-        return store_add_group(store, vector, loc, record, err);
-    }
-    int rc = vs_store_blob_open(store, "vectors", vector, vs_store_group(store, vector, loc),
-                                vs_store_group_bytes(store, vector), 1, &blob, err);
-    if (rc == SQLITE_OK) {
-        rc = vs_store_blob_write(store, blob, record, record_bytes,
-                                 vs_store_group_offset(store, vector, loc), err);
-    }
-    return vs_store_blob_close(store, blob, rc, err);
-}
+/* ---- slots ----------------------------------------------------------------------------------- */
 
 /* Vectors and codes of one slot. vectors: [vector_count]. cell: before the change. */
 static int store_fill_slot(vs_store *store, const vs_cell *cell, uint32_t slot, int64_t rowid,
@@ -393,7 +327,7 @@ static int store_fill_slot(vs_store *store, const vs_cell *cell, uint32_t slot, 
 {
     int rc = SQLITE_OK;
     for (int i = 0; i < store->declaration.vector_count && rc == SQLITE_OK; i++) {
-        rc = store_write_vector(store, i, cell, slot, rowid, vectors[i], 0, err);
+        rc = vs_store_write_vector(store, i, cell, slot, rowid, vectors[i], 0, err);
         if (rc == SQLITE_OK && cell->is_coded && store->geometry.vectors[i].is_coded) {
             rc = vs_store_code_slot(store, cell, slot, i, rowid, vectors[i], 0, err);
         }
@@ -452,7 +386,7 @@ static int store_free_place(store_change *change, vs_cell *cell, uint32_t slot, 
         return store_delete_cell(change, cell);
     }
     for (int i = 0; is_secure && i < store->declaration.vector_count && rc == SQLITE_OK; i++) {
-        rc = store_write_vector(store, i, cell, slot, 0, NULL, 1, change->err);
+        rc = vs_store_write_vector(store, i, cell, slot, 0, NULL, 1, change->err);
         if (rc == SQLITE_OK && cell->is_coded && store->geometry.vectors[i].is_coded) {
             rc = vs_store_code_slot(store, cell, slot, i, 0, NULL, 1, change->err);
         }
@@ -699,8 +633,8 @@ static int store_update_in_place(store_change *change, int64_t rowid, const vs_r
             continue;
         }
         is_written = 1;
-        rc = store_write_vector(store, i, &old->cell, old->slot, row->rowid, old->vectors[i], 0,
-                                change->err);
+        rc = vs_store_write_vector(store, i, &old->cell, old->slot, row->rowid, old->vectors[i], 0,
+                                   change->err);
         if (rc == SQLITE_OK && old->cell.is_coded && store->geometry.vectors[i].is_coded) {
             rc = vs_store_code_slot(store, &old->cell, old->slot, i, row->rowid, old->vectors[i], 0,
                                     change->err);
