@@ -283,6 +283,11 @@ static void bench_pass(const bench_case *run)
         for (size_t i = 0; i < run->count; i++) {
             ((vsk_convert_fn)kernel->fn)(run->rows + i * run->row_bytes, run->out, run->dim);
         }
+    } else if (bench_is(kernel, "half_widen")) {
+        for (size_t i = 0; i < run->count; i++) {
+            ((vsk_half_widen_fn)kernel->fn)(run->rows + i * run->row_bytes, 0.7f, run->out,
+                                            run->dim);
+        }
     } else {
         for (size_t i = 0; i < run->count; i++) {
             sum += ((vsk_pair_fn)kernel->fn)(run->q, run->rows + i * run->row_bytes, run->dim);

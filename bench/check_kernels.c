@@ -69,6 +69,8 @@ static void check_run(const vsk_kernel_row *kernel)
         ((vsk_one_fn)kernel->fn)(check_a, CHECK_DIM);
     } else if (strcmp(operation, "find_nonfinite") == 0) {
         ((vsk_scan_fn)kernel->fn)(check_a, CHECK_DIM);
+    } else if (strcmp(operation, "half_widen") == 0) {
+        ((vsk_half_widen_fn)kernel->fn)(check_a, 0.7f, check_out, CHECK_DIM);
     } else if (strstr(operation, "float32") != NULL) {
         ((vsk_convert_fn)kernel->fn)(check_a, check_out, CHECK_DIM);
     } else {

@@ -102,6 +102,12 @@ typedef void (*vsk_tile_fn)(const float *q, size_t q_stride, size_t q_count, con
  * type becomes infinity. */
 typedef void (*vsk_convert_fn)(const void *src, void *dst, size_t n);
 
+/*
+ * The half grid: out[i] = src[i] / norm, one IEEE division in float32, so the same bits at every
+ * level. src: [n] of the kernel's element type; out: [n] float32; norm: normal, > 0.
+ */
+typedef void (*vsk_half_widen_fn)(const void *src, float norm, void *out, size_t n);
+
 /* Index of the first NaN or infinity, or n. */
 typedef size_t (*vsk_scan_fn)(const void *src, size_t n);
 
@@ -128,8 +134,8 @@ typedef void (*vsk_front_dot_fn)(const int16_t *w, size_t w_stride, size_t q_cou
                                  const int8_t *rows, size_t count, size_t m, int32_t *out,
                                  size_t out_stride);
 typedef size_t (*vsk_front_pass_fn)(const struct vsk_front_test *test, const int32_t *dots,
-                                    const float *t, const float *rest, const float *g,
-                                    size_t count, uint16_t *out);
+                                    const float *t, const float *rest, const float *g, size_t count,
+                                    uint16_t *out);
 
 /*
  * The dispatch table. Every pointer is set, at every level, except: entries marked "-" stay NULL
@@ -151,9 +157,10 @@ typedef struct vsk_table {
     vsk_tile_fn tile_dot;                        /* f32 */
     vsk_tile_fn tile_l2sq;                       /* f32 */
 
-    vsk_convert_fn to_f32[VSK_TYPE_COUNT];      /* from: - f16 bf16 i8 - ; exact */
-    vsk_convert_fn from_f32[VSK_TYPE_COUNT];    /* to:   - f16 bf16 - - */
-    vsk_scan_fn find_nonfinite[VSK_TYPE_COUNT]; /* f32 f16 bf16 - - */
+    vsk_convert_fn to_f32[VSK_TYPE_COUNT];        /* from: - f16 bf16 i8 - ; exact */
+    vsk_convert_fn from_f32[VSK_TYPE_COUNT];      /* to:   - f16 bf16 - - */
+    vsk_half_widen_fn half_widen[VSK_TYPE_COUNT]; /* - f16 bf16 - - */
+    vsk_scan_fn find_nonfinite[VSK_TYPE_COUNT];   /* f32 f16 bf16 - - */
 
     vsk_rotate_fn rotate;
     vsk_code_tail_fn code_tail;

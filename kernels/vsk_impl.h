@@ -126,6 +126,7 @@ typedef void vsk_rank2_kernel(const float *q, const void *rows, size_t stride_by
 typedef void vsk_tile_kernel(const float *q, size_t q_stride, size_t q_count, const float *rows,
                              size_t row_stride, size_t row_count, size_t dim, float *out);
 typedef void vsk_convert_kernel(const void *src, void *dst, size_t n);
+typedef void vsk_half_widen_kernel(const void *src, float norm, void *out, size_t n);
 typedef size_t vsk_scan_kernel(const void *src, size_t n);
 typedef void vsk_rotate_kernel(float *v, size_t n);
 typedef float vsk_code_tail_kernel(const float *v, size_t n, const float *clips, double *lost);
@@ -171,6 +172,8 @@ typedef size_t vsk_front_pass_kernel(const struct vsk_front_test *test, const in
     X(convert, to_f32[T], "to_float32", T, vsk_to_f32_##t##_##isa, level, needs)
 #define VSK_ROW_FROM_F32(X, t, T, isa, level, needs)                                               \
     X(convert, from_f32[T], "from_float32", T, vsk_from_f32_##t##_##isa, level, needs)
+#define VSK_ROW_HALF_WIDEN(X, t, T, isa, level, needs)                                             \
+    X(half_widen, half_widen[T], "half_widen", T, vsk_half_widen_##t##_##isa, level, needs)
 #define VSK_ROW_SCAN(X, t, T, isa, level, needs)                                                   \
     X(scan, find_nonfinite[T], "find_nonfinite", T, vsk_find_nonfinite_##t##_##isa, level, needs)
 
@@ -216,6 +219,8 @@ typedef size_t vsk_front_pass_kernel(const struct vsk_front_test *test, const in
     VSK_ROW_TO_F32(X, bf16, VSK_BF16, isa, level, needs)                                           \
     VSK_ROW_TO_F32(X, i8, VSK_I8, isa, level, needs)                                               \
     VSK_ROW_FROM_F32(X, bf16, VSK_BF16, isa, level, needs)                                         \
+    VSK_ROW_HALF_WIDEN(X, f16, VSK_F16, isa, level, needs)                                         \
+    VSK_ROW_HALF_WIDEN(X, bf16, VSK_BF16, isa, level, needs)                                       \
     VSK_ROW_SCAN(X, f32, VSK_F32, isa, level, needs)                                               \
     VSK_ROW_SCAN(X, f16, VSK_F16, isa, level, needs)                                               \
     VSK_ROW_SCAN(X, bf16, VSK_BF16, isa, level, needs)

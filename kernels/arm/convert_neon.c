@@ -54,6 +54,34 @@ void vsk_to_f32_i8_neon(const void *src, void *dst, size_t n)
     vsk_to_f32_i8_scalar(from + i, to + 4 * i, n - i);
 }
 
+/* Returns how many elements it divided: all that fill a vector. */
+VSK_INLINE size_t convert_divide_neon(const unsigned char *from, float norm, unsigned char *to,
+                                      size_t n, vsk_type type)
+{
+    float32x4_t norm_f32x4 = vdupq_n_f32(norm);
+    size_t i = 0;
+
+    for (; i + 4 <= n; i += 4) {
+        float32x4_t value_f32x4 = widen_load_neon(from + 2 * i, type);
+        convert_store_f32_neon(to, i, vdivq_f32(value_f32x4, norm_f32x4));
+    }
+    return i;
+}
+
+void vsk_half_widen_f16_neon(const void *src, float norm, void *out, size_t n)
+{
+    size_t i = convert_divide_neon(src, norm, out, n, VSK_F16);
+    vsk_half_widen_f16_scalar((const unsigned char *)src + 2 * i, norm,
+                              (unsigned char *)out + 4 * i, n - i);
+}
+
+void vsk_half_widen_bf16_neon(const void *src, float norm, void *out, size_t n)
+{
+    size_t i = convert_divide_neon(src, norm, out, n, VSK_BF16);
+    vsk_half_widen_bf16_scalar((const unsigned char *)src + 2 * i, norm,
+                               (unsigned char *)out + 4 * i, n - i);
+}
+
 void vsk_from_f32_f16_neon(const void *src, void *dst, size_t n)
 {
     const unsigned char *from = src;

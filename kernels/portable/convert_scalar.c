@@ -57,6 +57,26 @@ void vsk_from_f32_bf16_scalar(const void *src, void *dst, size_t n)
     }
 }
 
+void vsk_half_widen_f16_scalar(const void *src, float norm, void *out, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint16_t half;
+        memcpy(&half, (const unsigned char *)src + 2 * i, sizeof half);
+        float value = vsk_f16_decode(half) / norm;
+        memcpy((unsigned char *)out + 4 * i, &value, sizeof value);
+    }
+}
+
+void vsk_half_widen_bf16_scalar(const void *src, float norm, void *out, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint16_t upper;
+        memcpy(&upper, (const unsigned char *)src + 2 * i, sizeof upper);
+        float value = vsk_bf16_decode(upper) / norm;
+        memcpy((unsigned char *)out + 4 * i, &value, sizeof value);
+    }
+}
+
 size_t vsk_find_nonfinite_f32_scalar(const void *src, size_t n)
 {
     for (size_t i = 0; i < n; i++) {

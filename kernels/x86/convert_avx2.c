@@ -56,6 +56,37 @@ void vsk_to_f32_i8_avx2(const void *src, void *dst, size_t n)
     vsk_to_f32_i8_scalar(from + i, to + 4 * i, n - i);
 }
 
+void vsk_half_widen_f16_avx2(const void *src, float norm, void *out, size_t n)
+{
+    const unsigned char *from = src;
+    unsigned char *to = out;
+    __m256 norm_f32x8 = _mm256_set1_ps(norm);
+    size_t i = 0;
+
+    for (; i + 8 <= n; i += 8) {
+        __m128i half_u16x8 = _mm_loadu_si128((const __m128i *)(const void *)(from + 2 * i));
+        __m256 value_f32x8 = _mm256_cvtph_ps(half_u16x8);
+        convert_store_f32_avx2(to, i, _mm256_div_ps(value_f32x8, norm_f32x8));
+    }
+    vsk_half_widen_f16_scalar(from + 2 * i, norm, to + 4 * i, n - i);
+}
+
+void vsk_half_widen_bf16_avx2(const void *src, float norm, void *out, size_t n)
+{
+    const unsigned char *from = src;
+    unsigned char *to = out;
+    __m256 norm_f32x8 = _mm256_set1_ps(norm);
+    size_t i = 0;
+
+    for (; i + 8 <= n; i += 8) {
+        __m128i upper_u16x8 = _mm_loadu_si128((const __m128i *)(const void *)(from + 2 * i));
+        __m256i bits_u32x8 = _mm256_slli_epi32(_mm256_cvtepu16_epi32(upper_u16x8), 16);
+        __m256 value_f32x8 = _mm256_castsi256_ps(bits_u32x8);
+        convert_store_f32_avx2(to, i, _mm256_div_ps(value_f32x8, norm_f32x8));
+    }
+    vsk_half_widen_bf16_scalar(from + 2 * i, norm, to + 4 * i, n - i);
+}
+
 void vsk_from_f32_f16_avx2(const void *src, void *dst, size_t n)
 {
     const unsigned char *from = src;

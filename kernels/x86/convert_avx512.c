@@ -52,6 +52,29 @@ void vsk_to_f32_i8_avx512(const void *src, void *dst, size_t n)
     convert_to_f32_avx512(src, dst, n, VSK_I8);
 }
 
+VSK_INLINE void convert_divide_avx512(const void *src, float norm, void *out, size_t n,
+                                      vsk_type type)
+{
+    __m512 norm_f32x16 = _mm512_set1_ps(norm);
+
+    for (size_t i = 0; i < n; i += 16) {
+        __mmask16 mask = convert_mask_avx512(n - i);
+        __m512 value_f32x16 = convert_widen_avx512(src, i, mask, type);
+        _mm512_mask_storeu_ps((unsigned char *)out + 4 * i, mask,
+                              _mm512_div_ps(value_f32x16, norm_f32x16));
+    }
+}
+
+void vsk_half_widen_f16_avx512(const void *src, float norm, void *out, size_t n)
+{
+    convert_divide_avx512(src, norm, out, n, VSK_F16);
+}
+
+void vsk_half_widen_bf16_avx512(const void *src, float norm, void *out, size_t n)
+{
+    convert_divide_avx512(src, norm, out, n, VSK_BF16);
+}
+
 void vsk_from_f32_f16_avx512(const void *src, void *dst, size_t n)
 {
     for (size_t i = 0; i < n; i += 16) {

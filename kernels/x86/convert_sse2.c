@@ -73,6 +73,34 @@ VSK_INLINE __m128i convert_bf16_sse2(const unsigned char *at)
     return _mm_srai_epi32(chosen_u32x4, 16);
 }
 
+/* Returns how many elements it divided: all that fill a vector. */
+VSK_INLINE size_t convert_divide_sse2(const unsigned char *from, float norm, unsigned char *to,
+                                      size_t n, vsk_type type)
+{
+    __m128 norm_f32x4 = _mm_set1_ps(norm);
+    size_t i = 0;
+
+    for (; i + 4 <= n; i += 4) {
+        __m128 value_f32x4 = widen_load_sse2(from + 2 * i, type);
+        convert_store_f32_sse2(to, i, _mm_div_ps(value_f32x4, norm_f32x4));
+    }
+    return i;
+}
+
+void vsk_half_widen_f16_sse2(const void *src, float norm, void *out, size_t n)
+{
+    size_t i = convert_divide_sse2(src, norm, out, n, VSK_F16);
+    vsk_half_widen_f16_scalar((const unsigned char *)src + 2 * i, norm,
+                              (unsigned char *)out + 4 * i, n - i);
+}
+
+void vsk_half_widen_bf16_sse2(const void *src, float norm, void *out, size_t n)
+{
+    size_t i = convert_divide_sse2(src, norm, out, n, VSK_BF16);
+    vsk_half_widen_bf16_scalar((const unsigned char *)src + 2 * i, norm,
+                               (unsigned char *)out + 4 * i, n - i);
+}
+
 void vsk_from_f32_bf16_sse2(const void *src, void *dst, size_t n)
 {
     const unsigned char *from = src;

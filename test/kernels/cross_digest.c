@@ -86,6 +86,14 @@ static void digest_conversions(const vsk_table *table, vsk_type type, const unsi
         table->to_f32[type](a, wide, dim);
         digest_add(digest, wide, dim * sizeof wide[0]);
     }
+    if (table->half_widen[type] != NULL) {
+        static const float norms[] = {1.0f, 16389.7f, 0x1.fffffep-100f, 0x1.8p+126f};
+        for (size_t i = 0; i < sizeof norms / sizeof norms[0]; i++) {
+            table->half_widen[type](a, norms[i], wide, dim);
+            digest_add(digest, wide, dim * sizeof wide[0]);
+        }
+        table->to_f32[type](a, wide, dim);
+    }
     if (table->from_f32[type] != NULL) {
         table->from_f32[type](wide, narrow, dim);
         digest_add(digest, narrow, dim * sizeof narrow[0]);

@@ -145,6 +145,71 @@ static void conversion_touches_nothing_outside_its_arrays(void **state)
     test_guarded_free(&to);
 }
 
+/* Norms over the whole range of float32: quotients that are denormal and that overflow, too. */
+static float convert_norm(uint64_t *random)
+{
+    float norm = 0.0f;
+    uint32_t bits = test_float_bits(VSK_F32, 0, 1 + (uint32_t)(test_random(random) % 254),
+                                    (uint32_t)test_random(random));
+    memcpy(&norm, &bits, sizeof norm);
+    return norm;
+}
+
+static void half_widen_divides_every_value_as_ieee_says(void **state)
+{
+    (void)state;
+    static uint16_t from[CONVERT_HALVES];
+    static float found[CONVERT_HALVES];
+    uint64_t random = TEST_SEED;
+    const vsk_kernel_row *row;
+
+    for (size_t i = 0; i < CONVERT_HALVES; i++) {
+        from[i] = (uint16_t)i;
+    }
+    for (size_t k = 0; (row = test_kernel(&k)) != NULL;) {
+        for (int turn = 0; test_is(row, "half_widen") && turn < 60; turn++) {
+            float norm = turn == 0 ? 1.0f : convert_norm(&random);
+            ((vsk_half_widen_fn)row->fn)(from, norm, found, CONVERT_HALVES);
+            for (size_t i = 0; i < CONVERT_HALVES; i++) {
+                volatile float wide = (float)oracle_element(row->type, from, i);
+                float exact = wide / norm;
+                int is_right =
+                    isnan(exact) ? isnan(found[i]) : memcmp(&exact, &found[i], sizeof exact) == 0;
+                if (!is_right) {
+                    TEST_FAIL_AT(row, "value %#zx over %a: expected %a, found %a", i, (double)norm,
+                                 (double)exact, (double)found[i]);
+                }
+            }
+        }
+    }
+}
+
+static void half_widen_is_the_scalar_one_at_every_length_and_place(void **state)
+{
+    (void)state;
+    test_guarded from = test_guarded_new(2 * CONVERT_CHUNK + 8);
+    test_guarded to = test_guarded_new(4 * CONVERT_CHUNK + 8);
+    uint64_t random = TEST_SEED;
+    const vsk_kernel_row *row;
+
+    for (size_t k = 0; (row = test_kernel(&k)) != NULL;) {
+        for (size_t n = 0; test_is(row, "half_widen") && n <= CONVERT_CHUNK; n++) {
+            for (int place = 0; place < TEST_PLACE_COUNT; place++) {
+                unsigned char *src = test_place(&from, 2 * n, place);
+                unsigned char *dst = test_place(&to, 4 * n, place);
+                unsigned char expected[4 * CONVERT_CHUNK];
+                float norm = convert_norm(&random);
+                test_fill(row->type, src, n, TEST_ANY, &random);
+                ((vsk_half_widen_fn)row->fn)(src, norm, dst, n);
+                ((vsk_half_widen_fn)test_scalar_kernel(row)->fn)(src, norm, expected, n);
+                assert_memory_equal(dst, expected, 4 * n);
+            }
+        }
+    }
+    test_guarded_free(&from);
+    test_guarded_free(&to);
+}
+
 static void find_nonfinite_names_the_first_of_them_at_every_position(void **state)
 {
     (void)state;
@@ -184,6 +249,8 @@ int main(void)
         cmocka_unit_test(every_narrow_value_becomes_the_float32_of_its_meaning),
         cmocka_unit_test(float32_rounds_to_the_nearest_narrow_value_ties_to_even),
         cmocka_unit_test(conversion_touches_nothing_outside_its_arrays),
+        cmocka_unit_test(half_widen_divides_every_value_as_ieee_says),
+        cmocka_unit_test(half_widen_is_the_scalar_one_at_every_length_and_place),
         cmocka_unit_test(find_nonfinite_names_the_first_of_them_at_every_position),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
