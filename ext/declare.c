@@ -18,6 +18,7 @@
 #include "distance.h"
 
 #define DECLARE_CODED_DIM_MIN 32 /* below, codes save nothing */
+#define DECLARE_HALF_DIM_MIN 8   /* below, a record with halves is hardly smaller */
 #define DECLARE_SHOWN 64         /* bytes of the text that a message repeats */
 #define DECLARE_OPTIONS_MAX 3
 
@@ -378,9 +379,10 @@ static int declare_store(declare_reader *reader, const char *column, vs_vector_s
     declare_value(reader->token, value);
     int is_f16 = strcmp(value, "f16") == 0 || strcmp(value, "float16") == 0;
     int is_f32 = strcmp(value, "f32") == 0 || strcmp(value, "float32") == 0;
-    if (!is_f16 && !is_f32) {
+    int is_half = strcmp(value, "half") == 0;
+    if (!is_f16 && !is_f32 && !is_half) {
         return vs_error(reader->err, SQLITE_ERROR,
-                        "%s: column \"%w\": store= must be f32 or f16, found %s", reader->who,
+                        "%s: column \"%w\": store= must be f32, f16 or half, found %s", reader->who,
                         column, declare_show(reader->token).text);
     }
     if (spec->type != VSK_F32) {
@@ -388,7 +390,14 @@ static int declare_store(declare_reader *reader, const char *column, vs_vector_s
                         "%s: column \"%w\": store= is for float32 vectors, and these are %s",
                         reader->who, column, vsk_type_name(spec->type));
     }
+    if (is_half && spec->dim < DECLARE_HALF_DIM_MIN) {
+        return vs_error(reader->err, SQLITE_ERROR,
+                        "%s: column \"%w\": store=half is for vectors of %d or more dimensions, "
+                        "and these have %lld",
+                        reader->who, column, DECLARE_HALF_DIM_MIN, (long long)spec->dim);
+    }
     spec->stored = is_f16 ? VSK_F16 : VSK_F32;
+    spec->is_half = is_half;
     return SQLITE_OK;
 }
 
@@ -819,7 +828,9 @@ static void declare_append_column(sqlite3_str *text, const vs_declaration *decla
         const vs_vector_spec *spec = &declaration->vectors[column->vector];
         sqlite3_str_appendf(text, " %s[%d] distance_metric=%s%s", vsk_type_name(spec->type),
                             (int)spec->dim, vs_metric_name(spec->metric),
-                            spec->stored == spec->type ? "" : " store=f16");
+                            spec->is_half                ? " store=half"
+                            : spec->stored == spec->type ? ""
+                                                         : " store=f16");
         return;
     }
     declare_append_type(text, column->type_sql);

@@ -33,6 +33,7 @@ typedef struct vs_vector_spec {
     size_t dim;       /* 1 .. VS_DIM_MAX; bit: a multiple of 8 */
     vs_metric metric; /* one that the type takes; default l2, for bit hamming */
     int column;       /* its number among the declared columns */
+    int is_half;      /* store=half: kept as float16 over one norm where that loses no bit */
 } vs_vector_spec;
 
 typedef struct vs_column_spec {
@@ -62,7 +63,7 @@ typedef struct vs_declaration {
  *
  * Accepted: names quoted in every way of SQLite ("a", [a], `a`, 'a'), any case of keywords; element
  * types float, float32, f32, float16, f16, bfloat16, bf16, int8, i8, bit, binary with [dim];
- * options of a vector column distance_metric= (also metric=) and store=f32|f16; type names of one
+ * options of a vector column distance_metric= (also metric=) and store=f32|f16|half; type names of one
  * or more words with (n) or (n,m), COLLATE name, for the others. chunk_size=n is accepted and has
  * no effect. The content table is in the schema of the virtual table: no schema prefix.
  *
@@ -70,7 +71,7 @@ typedef struct vs_declaration {
  * name twice or a reserved one (rowid, distance, k, query, options, arg, rank), an unknown type,
  * dim out of range or bits no multiple of 8, a metric that the type does not take, two primary
  * keys, NOT NULL, UNIQUE, DEFAULT, CHECK and other constraints (not supported), too many columns,
- * store=f16 for a type other than float32, names over VS_NAME_BYTES_MAX bytes.
+ * store=f16 or half for a type other than float32, half for fewer than 8 dimensions, names over VS_NAME_BYTES_MAX bytes.
  *
  * SQLITE_ERROR or SQLITE_NOMEM; then *out owns nothing. No SQL is run; nothing but bytes is
  * trusted.

@@ -12,6 +12,10 @@
  */
 #include "format.h"
 
+#include "half.h"
+
+#include <math.h>
+
 #define FORMAT_CODED_CELL_BYTES (96 << 10)
 #define FORMAT_PLAIN_CELL_BYTES (64 << 10)
 #define FORMAT_CODED_ROW_BYTES (12 << 10)
@@ -120,6 +124,10 @@ void vs_format_geometry(const vs_declaration *declaration, vs_geometry *out)
         out->vectors[i].is_coded = is_coded;
         out->vectors[i].vector_bytes = bytes;
         out->vectors[i].record_bytes = (VS_RECORD_HEADER_BYTES + bytes + 3) / 4 * 4;
+        if (spec->is_half && !is_elsewhere) {
+            out->vectors[i].half_bytes =
+                (VS_HALF_HEADER_BYTES + spec->dim * sizeof(uint16_t) + 3) / 4 * 4;
+        }
         out->vectors[i].per_row = format_power(
             bytes, is_coded ? FORMAT_CODED_ROW_BYTES : FORMAT_PLAIN_ROW_BYTES, 1, out->slots);
         if (is_coded) {
@@ -328,10 +336,11 @@ int vs_format_read_cell(const char *table, int64_t id, int64_t part, uint32_t sl
 
 /*
  *  0  checksum of all behind it, padding too
- *  4  flags u32: 1 has a vector, FORMAT_USED
+ *  4  flags u32: 1 has a vector, 2 whole in a column with halves, FORMAT_USED
  *  8  rowid i64        16  vector, then zeros to a multiple of 4
  */
 #define FORMAT_RECORD_HAS_VECTOR 1u
+#define FORMAT_RECORD_WHOLE 2u
 
 void vs_format_write_record(int64_t rowid, const void *vector, size_t vector_bytes,
                             size_t record_bytes, uint8_t *out)
@@ -358,9 +367,10 @@ static format_place format_slot(const char *table, const char *suffix, int vecto
     return place;
 }
 
-int vs_format_read_record(const char *table, int vector, int64_t loc, const void *data, size_t n,
-                          size_t vector_bytes, size_t record_bytes, int64_t *out_rowid,
-                          const void **out_vector, vs_err *err)
+/* mark: FORMAT_RECORD_WHOLE, which the record must have, or 0. */
+static int format_read_record(const char *table, int vector, int64_t loc, const void *data,
+                              size_t n, size_t vector_bytes, size_t record_bytes, uint32_t mark,
+                              int64_t *out_rowid, const void **out_vector, vs_err *err)
 {
     const uint8_t *at = data;
     *out_vector = NULL;
@@ -376,7 +386,7 @@ int vs_format_read_record(const char *table, int vector, int64_t loc, const void
         return format_wrong_checksum(err, format_slot(table, "vectors", vector, loc).text, "record",
                                      format_get32(at), computed);
     }
-    if ((flags & ~FORMAT_RECORD_HAS_VECTOR) != FORMAT_USED) {
+    if ((flags & ~FORMAT_RECORD_HAS_VECTOR) != (FORMAT_USED | mark)) {
         return vs_error(err, SQLITE_CORRUPT_VTAB, "%s: no record: its flags are %08x",
                         format_slot(table, "vectors", vector, loc).text, (unsigned)flags);
     }
@@ -385,6 +395,85 @@ int vs_format_read_record(const char *table, int vector, int64_t loc, const void
         *out_vector = at + VS_RECORD_HEADER_BYTES;
     }
     return SQLITE_OK;
+}
+
+int vs_format_read_record(const char *table, int vector, int64_t loc, const void *data, size_t n,
+                          size_t vector_bytes, size_t record_bytes, int64_t *out_rowid,
+                          const void **out_vector, vs_err *err)
+{
+    return format_read_record(table, vector, loc, data, n, vector_bytes, record_bytes, 0, out_rowid,
+                              out_vector, err);
+}
+
+/* ---- records with halves --------------------------------------------------------------------- */
+
+int vs_format_is_whole(const uint8_t header[VS_RECORD_HEADER_BYTES])
+{
+    return (format_get32(header + 4) & FORMAT_RECORD_WHOLE) != 0;
+}
+
+void vs_format_mark_whole(size_t record_bytes, uint8_t *record)
+{
+    uint32_t flags = format_get32(record + 4);
+    format_put32(record + 4, flags | FORMAT_RECORD_WHOLE);
+    if (flags & FORMAT_USED) {
+        format_put32(record, format_checksum(record + 4, record_bytes - 4));
+    }
+}
+
+int vs_format_write_half(int64_t rowid, const float *vector, size_t dim, size_t half_bytes,
+                         uint8_t *out)
+{
+    uint16_t *elements = (uint16_t *)(void *)(out + VS_HALF_HEADER_BYTES);
+    float norm = 1.0f;
+    if (vector != NULL && !vs_half_find(vector, dim, VSK_F16, elements, &norm)) {
+        return 0;
+    }
+    format_put_float(out + VS_RECORD_HEADER_BYTES, norm);
+    vs_format_write_record(rowid, vector == NULL ? NULL : out + VS_RECORD_HEADER_BYTES,
+                           sizeof norm + dim * sizeof *elements, half_bytes, out);
+    return 1;
+}
+
+/* What was never used, and what was erased: nothing but the mark. */
+static int format_is_unused(const uint8_t *record)
+{
+    static const uint8_t zeros[VS_RECORD_HEADER_BYTES];
+    return (format_get32(record + 4) & ~FORMAT_RECORD_WHOLE) == 0 &&
+           memcmp(record, zeros, 4) == 0 && memcmp(record + 8, zeros + 8, 8) == 0;
+}
+
+int vs_format_widen_record(const char *table, int vector, int64_t loc, const uint8_t *record,
+                           size_t half_bytes, size_t dim, size_t record_bytes, uint8_t *out,
+                           vs_err *err)
+{
+    float *widened = (float *)(void *)(out + VS_RECORD_HEADER_BYTES);
+    const void *found = NULL;
+    int64_t rowid = 0;
+    if (format_is_unused(record)) {
+        memset(out, 0, record_bytes);
+        return SQLITE_OK;
+    }
+    int is_whole = vs_format_is_whole(record);
+    size_t bytes = is_whole ? record_bytes : half_bytes;
+    int rc = format_read_record(table, vector, loc, record, bytes, bytes - VS_RECORD_HEADER_BYTES,
+                                bytes, is_whole ? FORMAT_RECORD_WHOLE : 0, &rowid, &found, err);
+    if (rc == SQLITE_OK && found != NULL && is_whole) {
+        memcpy(widened, found, dim * sizeof *widened);
+    } else if (rc == SQLITE_OK && found != NULL) {
+        float norm = format_get_float(record + VS_RECORD_HEADER_BYTES);
+        if (!(norm > 0.0f && norm < INFINITY)) {
+            return vs_error(err, SQLITE_CORRUPT_VTAB, "%s: the norm of its halves is %g",
+                            format_slot(table, "vectors", vector, loc).text, (double)norm);
+        }
+        vs_half_widen((const uint16_t *)(const void *)(record + VS_HALF_HEADER_BYTES), dim, VSK_F16,
+                      norm, widened);
+    }
+    if (rc == SQLITE_OK) {
+        vs_format_write_record(rowid, found == NULL ? NULL : widened, dim * sizeof *widened,
+                               record_bytes, out);
+    }
+    return rc;
 }
 
 /* ---- code records ---------------------------------------------------------------------------- */

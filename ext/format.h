@@ -53,6 +53,7 @@ typedef struct vs_geometry {
         size_t vector_bytes; /* of one in t_vectors; 0 where only the content table has it */
         size_t record_bytes; /* VS_RECORD_HEADER_BYTES + vector_bytes, rounded up to a multiple of 4
                               */
+        size_t half_bytes;   /* the same of a record with halves; 0: the column has none */
         uint32_t per_row;    /* vectors in a row of t_vectors: a power of two <= slots. Coded
                                 columns: at most 12 KiB (picked one by one); others: at most 64 KiB
                                 (read whole); at least 1 */
@@ -113,6 +114,27 @@ void vs_format_write_record(int64_t rowid, const void *vector, size_t vector_byt
 int vs_format_read_record(const char *table, int vector, int64_t loc, const void *data, size_t n,
                           size_t vector_bytes, size_t record_bytes, int64_t *out_rowid,
                           const void **out_vector, vs_err *err);
+
+/*
+ * ---- records of a column with store=half ----
+ * A row of t_vectors holds them one after the other, each in one of two sizes, which its flags tell:
+ * whole as above, but marked [record_bytes], or with halves, elements of float16 over one norm
+ * [half_bytes]: header, norm f32, halves [dim]. Slots that were never used are zeros, but for the mark.
+ */
+#define VS_HALF_HEADER_BYTES (VS_RECORD_HEADER_BYTES + 4)
+/* Does a record have the size of a whole one? By its header, of which nothing has been checked. */
+int vs_format_is_whole(const uint8_t header[VS_RECORD_HEADER_BYTES]);
+/* Marks one that was written, or zeros. */
+void vs_format_mark_whole(size_t record_bytes, uint8_t *record);
+/* The vector becomes halves if no bit is lost: then 1, and out [half_bytes] is the record. vector NULL:
+ * SQL NULL, which always fits. out: 4-byte aligned. */
+int vs_format_write_half(int64_t rowid, const float *vector, size_t dim, size_t half_bytes,
+                         uint8_t *out);
+/* A record of either size as a whole one without the mark, out [record_bytes], 4-byte aligned; zeros
+ * where it was never used. Checked as vs_format_read_record does, and the norm of halves. */
+int vs_format_widen_record(const char *table, int vector, int64_t loc, const uint8_t *record,
+                           size_t half_bytes, size_t dim, size_t record_bytes, uint8_t *out,
+                           vs_err *err);
 
 /* ---- code record: one slot of a t_codes row ----
  * data = coarse[slots], fine[slots]: a search without a cache reads the first part alone. */

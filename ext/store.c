@@ -170,6 +170,7 @@ void vs_store_close(vs_store *store)
     vs_scratch_free(&store->content_memory[0]);
     vs_scratch_free(&store->content_memory[1]);
     vs_scratch_free(&store->vector_memory);
+    vs_scratch_free(&store->half_memory);
     vs_scratch_free(&store->code_memory);
     vs_scratch_free(&store->float_memory);
     sqlite3_free(store->schema);

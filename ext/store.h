@@ -83,6 +83,7 @@ typedef struct vs_store {
     vs_scratch cell_memory;       /* owned: vectors of one cell, while it is coded */
     vs_scratch code_memory;       /* owned: codes of one cell, or one record */
     vs_scratch vector_memory;     /* owned: a row of t_vectors */
+    vs_scratch half_memory;       /* owned: one with halves, as it is stored */
     vs_scratch content_memory[2]; /* owned: a vector of the content table */
     vs_scratch float_memory;      /* owned: for vs_code_row */
     struct vs_code *codes;        /* owned: list of descriptions read so far */
@@ -168,7 +169,8 @@ int vs_store_read_codes(vs_store *store, int vector, int64_t cell, int is_coarse
  * alone. */
 int vs_store_read_vectors(vs_store *store, int vector, int64_t cell, uint8_t *out, vs_err *err);
 /*
- * The row of t_vectors that holds a place, whole: out [vs_store_group_bytes]. CORRUPT when it is
+ * The row of t_vectors that holds a place, whole, vectors in the stored type also where the row has
+ * halves: out [vs_store_group_bytes]. CORRUPT when it is
  * missing. vs_store_group tells its id, vs_store_group_vector finds one vector in it as
  * vs_store_vector does: *out_vector inside of group, NULL for SQL NULL.
  */

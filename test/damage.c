@@ -43,12 +43,13 @@ static const damage_design designs[DAMAGE_KINDS] = {
      3,
      56},
     {"CREATE VIRTUAL TABLE t USING vecshard(id TEXT PRIMARY KEY, v float[3136] distance_metric=dot "
-     "store=f16, u bit[64], m TEXT); CREATE TABLE q(v, u)",
-     "INSERT INTO t(rowid, id, m, v, u) VALUES(?1, 'key' || ?1, 'm' || (?1 % 3), "
-     "iif(?1 % 11, ?2, NULL), ?3)",
-     "INSERT INTO q SELECT v, u FROM t WHERE rowid = 7; DELETE FROM t WHERE rowid = 20",
-     {{"v", VSK_F32, WIDE}, {"u", VSK_BIT, 64}},
-     2,
+     "store=f16, u bit[64], m TEXT, h float[64] store=half); CREATE TABLE q(v, u, h)",
+     "INSERT INTO t(rowid, id, m, v, u, h) VALUES(?1, 'key' || ?1, 'm' || (?1 % 3), "
+     "iif(?1 % 11, ?2, NULL), ?3, iif(?1 % 3, vec_f32(vec_f16(vec_f32(?4))), iif(?1 % 9, ?4, "
+     "NULL)))",
+     "INSERT INTO q SELECT v, u, h FROM t WHERE rowid = 7; DELETE FROM t WHERE rowid = 20",
+     {{"v", VSK_F32, WIDE}, {"u", VSK_BIT, 64}, {"h", VSK_F32, 64}},
+     3,
      37},
     {"CREATE TABLE docs(id INTEGER PRIMARY KEY, v BLOB, u BLOB, m TEXT); CREATE TABLE q(v, u)",
      "INSERT INTO docs VALUES(?1, ?2, ?3, 'm' || (?1 % 3))",
@@ -119,7 +120,9 @@ static size_t damage_fields(const damage_image *image, const damage_site *site,
     static const uint8_t description[] = {0, 4, 8, 16, 20, 24, 28};
     size_t n = site->bytes, count = 0;
     size_t slots = image->geometry.slots;
-    size_t record_bytes = image->geometry.vectors[site->vector].record_bytes;
+    size_t half_bytes = image->geometry.vectors[site->vector].half_bytes;
+    size_t record_bytes =
+        half_bytes > 0 ? half_bytes : image->geometry.vectors[site->vector].record_bytes;
     size_t coarse = image->geometry.vectors[site->vector].coarse_bytes;
     switch (site->role) {
     case DAMAGE_CELLS:
@@ -316,17 +319,29 @@ static void damage_seal_range(uint8_t *bytes, size_t at, size_t from, size_t to)
     damage_set32(bytes + at, vsk_get()->checksum(bytes + from, to - from));
 }
 
+/* The size that a record of t_vectors<n> has. */
+static size_t damage_record_bytes(const damage_image *image, int vector, const uint8_t *record)
+{
+    size_t half_bytes = image->geometry.vectors[vector].half_bytes;
+    return half_bytes > 0 && !vs_format_is_whole(record)
+               ? half_bytes
+               : image->geometry.vectors[vector].record_bytes;
+}
+
 /* Sets every checksum right, as a forger would. Zero records stay so. */
 static void damage_seal(const damage_image *image, const damage_site *site, uint8_t *bytes,
                         size_t n)
 {
     size_t slots = image->geometry.slots;
-    size_t record = image->geometry.vectors[site->vector].record_bytes;
     size_t coarse = image->geometry.vectors[site->vector].coarse_bytes;
     size_t fine = image->geometry.vectors[site->vector].fine_bytes;
     if (site->role == DAMAGE_VECTORS) {
-        for (size_t at = 0; at + record <= n; at += record) {
-            damage_seal_range(bytes, at, at + 4, at + record);
+        for (size_t at = 0; at + VS_RECORD_HEADER_BYTES <= n;) {
+            size_t record = damage_record_bytes(image, site->vector, bytes + at);
+            if (record <= n - at) {
+                damage_seal_range(bytes, at, at + 4, at + record);
+            }
+            at += record;
         }
     } else if (site->role == DAMAGE_CODES) {
         for (size_t i = 0; i < slots && slots * (coarse + fine) == n; i++) {

@@ -14,7 +14,7 @@
 
 typedef enum damage_kind {
     DAMAGE_PARTED,  /* two partition keys; float32, float16 and int8 vectors */
-    DAMAGE_KEYED,   /* TEXT PRIMARY KEY; store=f16 and bit vectors */
+    DAMAGE_KEYED,   /* TEXT PRIMARY KEY; store=f16, bit and store=half vectors */
     DAMAGE_CONTENT, /* an index over docs */
     DAMAGE_KINDS
 } damage_kind;

@@ -381,7 +381,7 @@ static int stored_mark_is_left(model *test, const model_kind *kind, const unsign
     if (is_left(test, vector, model_vector_bytes(kind))) {
         return 1;
     }
-    if (strstr(kind->declaration, "store=f16") == NULL) {
+    if (strstr(kind->declaration, "store=") == NULL) {
         return 0;
     }
     vsk_get()->from_f32[VSK_F16]((const float *)(const void *)vector, halves, kind->dim);

@@ -13,6 +13,8 @@ static const model_kind kinds[] = {
     {"float[1000] distance_metric=cosine", "vec_f32", "cosine", 1000, 'f', 0, 80},
     {"float[1024] distance_metric=l2sq", "vec_f32", "l2sq", 1024, 'f', 0, 80},
     {"float[500] store=f16", "vec_f32", "l2", 500, 'f', 1, 150},
+    {"float[520] store=half", "vec_f32", "l2", 520, 'f', 0, 150},
+    {"float[20] distance_metric=cosine store=half", "vec_f32", "cosine", 20, 'f', 0, 200},
     {"float[70] distance_metric=l1", "vec_f32", "l1", 70, 'f', 0, 200},
     {"float16[130]", "vec_f16", "l2", 130, 'h', 1, 300},
     {"int8[48] distance_metric=cosine", "vec_int8", "cosine", 48, 'i', 0, 300},

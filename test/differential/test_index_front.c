@@ -116,11 +116,12 @@ static void front_check_metric(const char *metric)
         }
     }
     /* without SIMD there is none */
-    vs_test_gives(db,
-                  "SELECT sum(rows_passed_p) > 0 OR vec_config('cpu') = 'scalar', sum(rows_passed_p) < 0.2 "
-                  "* sum(rows_scanned) "
-                  "FROM vec_stats",
-                  "1|1");
+    vs_test_gives(
+        db,
+        "SELECT sum(rows_passed_p) > 0 OR vec_config('cpu') = 'scalar', sum(rows_passed_p) < 0.2 "
+        "* sum(rows_scanned) "
+        "FROM vec_stats",
+        "1|1");
     vs_test_close(db);
 }
 

@@ -13,7 +13,7 @@ static const char place[] = "t.v, row 7";
 
 static vs_vector_spec spec_of(vsk_type type, size_t dim)
 {
-    vs_vector_spec spec = {type, type, dim, type == VSK_BIT ? VS_HAMMING : VS_L2, 0};
+    vs_vector_spec spec = {type, type, dim, type == VSK_BIT ? VS_HAMMING : VS_L2, 0, 0};
     return spec;
 }
 

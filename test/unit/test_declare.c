@@ -92,6 +92,7 @@ static void a_vector_column_has_type_dimensions_metric_and_store(void **state)
     means("e float[768] distance_metric=L2", "\"e\" float32[768] distance_metric=l2");
     means("e float[3] Distance_Metric = 'L1'", "\"e\" float32[3] distance_metric=l1");
     means("e f32 [ 3 ] metric=dot", "\"e\" float32[3] distance_metric=dot");
+    means("e f32[8] store=half", "\"e\" float32[8] distance_metric=l2 store=half");
     means("e float32[3] metric=l2sq store=f16", "\"e\" float32[3] distance_metric=l2sq store=f16");
     means("e float[3] store=\"FLOAT16\" metric=[cosine]",
           "\"e\" float32[3] distance_metric=cosine store=f16");
@@ -277,7 +278,12 @@ static void every_error_is_a_sentence(void **state)
         {"e float[3] metric=l2 distance_metric=l2",
          WHO ": column \"e\": distance_metric= is given twice"},
         {"e float[3] store=f16 store=f16", WHO ": column \"e\": store= is given twice"},
-        {"e float[3] store=int8", WHO ": column \"e\": store= must be f32 or f16, found <int8>"},
+        {"e float[3] store=int8",
+         WHO ": column \"e\": store= must be f32, f16 or half, found <int8>"},
+        {"e float[7] store=half",
+         WHO ": column \"e\": store=half is for vectors of 8 or more dimensions, and these have 7"},
+        {"e float16[8] store=half",
+         WHO ": column \"e\": store= is for float32 vectors, and these are float16"},
         {"e float16[3] store=f16",
          WHO ": column \"e\": store= is for float32 vectors, and these are float16"},
         {"e int8[3] store=f32",

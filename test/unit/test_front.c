@@ -170,7 +170,7 @@ static void check_front(data_kind kind, vs_metric metric, const vs_code *code, v
 /* anchor: the size of its elements */
 static void check_data(data_kind kind, vs_metric metric, size_t dim, double anchor)
 {
-    vs_vector_spec spec = {VSK_F32, VSK_F32, dim, metric, 0};
+    vs_vector_spec spec = {VSK_F32, VSK_F32, dim, metric, 0, 0};
     vs_code *code = vs_code_new(&spec, 0, 1, NULL);
     assert_non_null(code);
     for (size_t i = 0; i < dim; i++) {
@@ -261,7 +261,7 @@ static void check_behind(const vs_code *code, double factor)
 
 static void the_error_of_the_code_counts_in_full(void **state)
 {
-    vs_vector_spec spec = {VSK_F32, VSK_F32, 64, VS_L2, 0};
+    vs_vector_spec spec = {VSK_F32, VSK_F32, 64, VS_L2, 0, 0};
     vs_code *code = vs_code_new(&spec, 0, 1, NULL);
     (void)state;
     assert_non_null(code);
@@ -291,7 +291,7 @@ static void small_lengths_lose_no_row(void **state)
     (void)state;
     fill_directions(BASIS_AXES, 32, 64, directions);
     for (size_t m = 0; m < VS_TEST_COUNT(metrics); m++) {
-        vs_vector_spec spec = {VSK_F32, VSK_F32, 64, metrics[m], 0};
+        vs_vector_spec spec = {VSK_F32, VSK_F32, 64, metrics[m], 0, 0};
         vs_code *code = vs_code_new(&spec, 0, 1, NULL);
         assert_non_null(code);
         for (cell_factor = 1e-18; cell_factor < 1e-6; cell_factor *= 1.7) {
@@ -315,7 +315,7 @@ static void small_lengths_lose_no_row(void **state)
 /* A usable basis, and rows and queries of all sizes against it. */
 static void small_vectors_meet_a_usual_basis(void **state)
 {
-    vs_vector_spec spec = {VSK_F32, VSK_F32, 128, VS_L2, 0};
+    vs_vector_spec spec = {VSK_F32, VSK_F32, 128, VS_L2, 0, 0};
     vs_code *code = vs_code_new(&spec, 0, 1, NULL);
     (void)state;
     assert_non_null(code);
@@ -350,7 +350,7 @@ static void limits_at_the_ends_of_the_numbers(void **state)
     static const double wide[] = {INFINITY, NAN, 1e300, 1e30, 1e19};
     (void)state;
     for (size_t m = 0; m < VS_TEST_COUNT(metrics); m++) {
-        vs_vector_spec spec = {VSK_F32, VSK_F32, 64, metrics[m], 0};
+        vs_vector_spec spec = {VSK_F32, VSK_F32, 64, metrics[m], 0, 0};
         vs_code *code = vs_code_new(&spec, 0, 1, NULL);
         int8_t planes[2 * 64];
         vs_probe probe;

@@ -77,7 +77,7 @@ static void make_view(data kind)
 
 static int set_up(void **state)
 {
-    vs_vector_spec spec = {VSK_F32, VSK_F32, DIM, VS_L2, 0};
+    vs_vector_spec spec = {VSK_F32, VSK_F32, DIM, VS_L2, 0, 0};
     (void)state;
     if (vsk_init(NULL) != 0) {
         return -1;

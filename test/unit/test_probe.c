@@ -133,7 +133,7 @@ static void check_dim(size_t dim)
     static const vs_metric metrics[] = {VS_L2, VS_L2SQ, VS_COSINE, VS_DOT};
     for (size_t m = 0; m < VS_TEST_COUNT(metrics); m++) {
         for (int kind = 0; kind < DATA_KINDS; kind++) {
-            vs_vector_spec spec = {VSK_F32, VSK_F32, dim, metrics[m], 0};
+            vs_vector_spec spec = {VSK_F32, VSK_F32, dim, metrics[m], 0, 0};
             double sum[DIM_MAX];
             float anchor[DIM_MAX];
             memset(sum, 0, sizeof sum);
