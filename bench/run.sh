@@ -3,8 +3,8 @@
 #
 #     sh bench/run.sh                         into build/bench/results
 #     RESULTS=bench/results sh bench/run.sh   into the recorded results, with RESULTS.md and plots
-#     PARTS="pass norm" sh bench/run.sh       kernels, strategies, peers, or parts of bench_sqlite.c,
-#                                             bench_index.c and bench_store.c
+#     PARTS="pass norm" sh bench/run.sh       kernels, half, strategies, peers, or parts of
+#                                             bench_sqlite.c, bench_index.c and bench_store.c
 #     PARTS=hot-768 BENCH_FRESH=1 ...         makes the indexed tables anew
 #     BENCH_CLOCK=cpu sh bench/run.sh         the process's own time, on a machine that is not idle
 #
@@ -17,7 +17,7 @@ cd "$(dirname -- "$0")/.."
 CC=${CC:-cc}
 index_all="hot-768 hot-128 hot-wordnet hot-mnist small index-threads nocache filter index-batch join"
 store_all="first insert commit size index-memory"
-PARTS=${PARTS:-kernels pass norm batch threads load memory $index_all $store_all strategies peers}
+PARTS=${PARTS:-kernels half pass norm batch threads load memory $index_all $store_all strategies peers}
 RESULTS=${RESULTS:-build/bench/results}
 VECSHARD_SO=${VECSHARD_SO:-$PWD/vecshard}
 VECSHARD_COMMIT=${VECSHARD_COMMIT:-$(git rev-parse --short HEAD 2> /dev/null || true)}
@@ -47,6 +47,13 @@ if wanted kernels; then
         # shellcheck disable=SC2086
         build/bench/bench_kernels $kernel dim=768 where=ram
     done > "$RESULTS/$date-kernels.jsonl"
+fi
+
+if wanted half; then
+    # shellcheck disable=SC2086
+    $CC $flags -O2 -DVS_STATIC -ffp-contract=off -o build/bench/bench_half bench/bench_half.c \
+        ext/half.c bench/bench_support.c kernels/*.c kernels/*/*.c -lsqlite3 -lm
+    build/bench/bench_half > "$RESULTS/$date-half.jsonl"
 fi
 
 sqlite_parts=

@@ -14,7 +14,8 @@
  * ones) with v[i] == (float)h[i] / n for every i, bit for bit, signs of zeros included? Then 1, and
  * out [dim] and *out_norm (finite, > 0) hold them; a vector whose elements are exact 16-bit floats
  * gets n = 1. 0 otherwise, and for vectors with NaN or infinity; out is then undefined. Never wrong:
- * what it returns has been verified. v, out: any alignment. Allocates nothing; any thread.
+ * what it returns has been verified; only with elements outside of 2^-64 .. 2^64 may it miss a
+ * vector. v, out: any alignment. Allocates nothing; any thread.
  */
 int vs_half_find(const float *v, size_t dim, vsk_type element, uint16_t *out, float *out_norm);
 
