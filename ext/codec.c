@@ -6,13 +6,14 @@
  * most 128 KiB.
  *
  * Calls: libzstd (linked statically).
- * Called by: func.c.
+ * Called by: func.c, frame_read.c, frame_write.c.
  * Threads: any.
  */
 #include "codec.h"
 
 #define ZSTD_STATIC_LINKING_ONLY /* frame header, memory hooks; zstd is linked statically */
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #define CODEC_BLOCK_BYTES_MAX (128u << 10)
 
@@ -168,4 +169,132 @@ int vs_codec_unzstd(const char *who, const void *frame, size_t n, size_t limit, 
 const char *vs_codec_zstd_version(void)
 {
     return ZSTD_versionString();
+}
+
+/* ---- Streams of known size ------------------------------------------------------------------- */
+
+/* What zstd's error means here. */
+static int codec_fail(const char *who, const char *what, size_t code, vs_err *err)
+{
+    if (ZSTD_getErrorCode(code) == ZSTD_error_memory_allocation) {
+        return SQLITE_NOMEM;
+    }
+    return vs_error(err, SQLITE_ERROR, "%s: %s: %s", who, what, ZSTD_getErrorName(code));
+}
+
+int vs_codec_check_dict(const char *who, const vs_codec_dict *dict, vs_err *err)
+{
+    unsigned id = ZSTD_getDictID_fromDict(dict->data, dict->bytes);
+    if (id == dict->id && id != 0) {
+        return SQLITE_OK;
+    }
+    return vs_error(err, SQLITE_ERROR, "%s: dictionary %u says that its id is %u", who,
+                    (unsigned)dict->id, id);
+}
+
+int vs_codec_encoder_init(vs_codec_encoder *encoder, int level)
+{
+    ZSTD_customMem memory = {codec_alloc, codec_release, NULL};
+    assert(level >= VS_CODEC_LEVEL_MIN && level <= VS_CODEC_LEVEL_MAX);
+    *encoder = (vs_codec_encoder){ZSTD_createCCtx_advanced(memory), level};
+    return encoder->context == NULL ? SQLITE_NOMEM : SQLITE_OK;
+}
+
+void vs_codec_encoder_free(vs_codec_encoder *encoder)
+{
+    ZSTD_freeCCtx(encoder->context);
+    encoder->context = NULL;
+}
+
+/* Without a dictionary. Returns zstd's code. */
+static size_t codec_encode_alone(vs_codec_encoder *encoder, const void *data, size_t n,
+                                 int block_log, void *out, size_t capacity)
+{
+    /* A frame that did not fit has left something; parameters cannot be set on top of it. */
+    size_t code = ZSTD_CCtx_reset(encoder->context, ZSTD_reset_session_and_parameters);
+    if (!ZSTD_isError(code)) {
+        code = ZSTD_CCtx_setParameter(encoder->context, ZSTD_c_compressionLevel, encoder->level);
+    }
+    if (!ZSTD_isError(code)) { /* a block is never larger than the window */
+        code = ZSTD_CCtx_setParameter(encoder->context, ZSTD_c_windowLog, block_log);
+    }
+    return ZSTD_isError(code) ? code : ZSTD_compress2(encoder->context, out, capacity, data, n);
+}
+
+int vs_codec_encode(const char *who, vs_codec_encoder *encoder, const vs_codec_dict *dict,
+                    const void *data, size_t n, int block_log, void *out, size_t capacity,
+                    size_t *out_bytes, vs_err *err)
+{
+    size_t code = 0;
+    assert(dict == NULL || block_log == 0);
+    if (dict == NULL) {
+        code = codec_encode_alone(encoder, data, n, block_log, out, capacity);
+    } else {
+        /* Not ZSTD_CCtx_loadDictionary: without memory, zstd 1.5.4 crashes after it. */
+        code = ZSTD_compress_usingDict(encoder->context, out, capacity, data, n, dict->data,
+                                       dict->bytes, encoder->level);
+    }
+    *out_bytes = ZSTD_isError(code) ? 0 : code;
+    if (!ZSTD_isError(code) || ZSTD_getErrorCode(code) == ZSTD_error_dstSize_tooSmall) {
+        return SQLITE_OK;
+    }
+    return codec_fail(who, "zstd cannot compress", code, err);
+}
+
+int vs_codec_check_stream(const char *who, const void *frame, size_t n, size_t content_bytes,
+                          uint32_t dict_id, vs_err *err)
+{
+    unsigned long long content = ZSTD_getFrameContentSize(frame, n);
+    if (content == ZSTD_CONTENTSIZE_ERROR) {
+        return vs_error(err, SQLITE_ERROR, "%s: not a zstd frame", who);
+    }
+    if (content == ZSTD_CONTENTSIZE_UNKNOWN) {
+        return vs_error(err, SQLITE_ERROR, "%s: the zstd frame does not state its content size",
+                        who);
+    }
+    if (content != content_bytes) {
+        return vs_error(err, SQLITE_ERROR, "%s: the zstd frame states %llu bytes, not %llu", who,
+                        content, (unsigned long long)content_bytes);
+    }
+    size_t frame_bytes = ZSTD_findFrameCompressedSize(frame, n);
+    if (ZSTD_isError(frame_bytes)) {
+        return vs_error(err, SQLITE_ERROR, "%s: the zstd frame is cut off or damaged", who);
+    }
+    if (frame_bytes != n) {
+        return vs_error(err, SQLITE_ERROR, "%s: %llu bytes follow the zstd frame", who,
+                        (unsigned long long)(n - frame_bytes));
+    }
+    unsigned id = ZSTD_getDictID_fromFrame(frame, n);
+    if (id != dict_id) {
+        return vs_error(err, SQLITE_ERROR, "%s: the zstd frame names dictionary %u, not %u", who,
+                        id, (unsigned)dict_id);
+    }
+    return SQLITE_OK;
+}
+
+vs_codec_decoder *vs_codec_decoder_new(void)
+{
+    ZSTD_customMem memory = {codec_alloc, codec_release, NULL};
+    return ZSTD_createDCtx_advanced(memory);
+}
+
+void vs_codec_decoder_free(vs_codec_decoder *decoder)
+{
+    ZSTD_freeDCtx(decoder);
+}
+
+int vs_codec_decode_stream(const char *who, vs_codec_decoder *decoder, const void *frame, size_t n,
+                           const vs_codec_dict *dict, void *out, size_t content_bytes, vs_err *err)
+{
+    size_t code = dict == NULL ? ZSTD_decompressDCtx(decoder, out, content_bytes, frame, n)
+                               : ZSTD_decompress_usingDict(decoder, out, content_bytes, frame, n,
+                                                           dict->data, dict->bytes);
+    if (ZSTD_isError(code)) {
+        return codec_fail(who, "the zstd frame is damaged", code, err);
+    }
+    if (code != content_bytes) {
+        return vs_error(err, SQLITE_ERROR, "%s: the zstd frame states %llu bytes and holds %llu",
+                        who, (unsigned long long)content_bytes, (unsigned long long)code);
+    }
+    return SQLITE_OK;
 }

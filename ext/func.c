@@ -13,7 +13,7 @@
  * 8th, 16th ... 512th new text in a row is offered as well: once SQLite keeps one of them, the
  * other repeats.
  *
- * Calls: value.c, distance.c, codec.c, func_vector.c.
+ * Calls: value.c, distance.c, codec.c, func_compress.c, func_vector.c.
  * Called by: vecshard.c.
  * Threads: the thread inside a call of the connection.
  */
@@ -21,6 +21,7 @@
 
 #include "codec.h"
 #include "distance.h"
+#include "func_compress.h"
 #include "func_vector.h"
 
 #include <math.h>
@@ -369,5 +370,8 @@ int vs_func_register(vs_conn *conn)
 {
     int rc =
         vs_func_register_table(conn, func_entries, sizeof func_entries / sizeof func_entries[0]);
-    return rc == SQLITE_OK ? vs_func_vector_register(conn) : rc;
+    if (rc == SQLITE_OK) {
+        rc = vs_func_vector_register(conn);
+    }
+    return rc == SQLITE_OK ? vs_func_compress_register(conn) : rc;
 }

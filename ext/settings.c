@@ -18,6 +18,7 @@ void vs_settings_init(vs_settings *settings)
 {
     settings->norm_index = VS_NORM_INDEX_AUTO;
     settings->stats = 1;
+    settings->max_decoded_mb = 64;
 }
 
 /* One setting: one of some words (`values`, by number), a whole number from 0 to `count`, or read
@@ -36,11 +37,13 @@ enum {
     SETTINGS_STATS,
     SETTINGS_CACHE_MB,
     SETTINGS_THREADS,
+    SETTINGS_MAX_DECODED_MB,
     SETTINGS_CPU,
     SETTINGS_COUNT
 };
 
 #define SETTINGS_CACHE_MB_MAX (1 << 22) /* 4 TiB */
+#define SETTINGS_DECODED_MB_MAX 1024    /* more than SQLite lets a value have */
 
 static const char *const settings_norm_index_values[] = {"auto", "off"};
 static const char *const settings_stats_values[] = {"0", "1"};
@@ -49,6 +52,7 @@ static const settings_entry settings_entries[SETTINGS_COUNT] = {
     {"stats", SETTINGS_WORDS, settings_stats_values, 2},
     {"cache_mb", SETTINGS_NUMBER, NULL, SETTINGS_CACHE_MB_MAX},
     {"threads", SETTINGS_NUMBER, NULL, VS_POOL_THREADS_MAX},
+    {"max_decoded_mb", SETTINGS_NUMBER, NULL, SETTINGS_DECODED_MB_MAX},
     {"cpu", SETTINGS_READ_ONLY, NULL, 0},
 };
 
@@ -67,7 +71,7 @@ static int settings_find(const char *who, sqlite3_value *name_value, int *out, v
     }
     return vs_error(err, SQLITE_ERROR,
                     "%s: no setting '%s': there are norm_index, stats, cache_mb, "
-                    "threads and cpu",
+                    "threads, max_decoded_mb and cpu",
                     who, name);
 }
 
@@ -135,6 +139,9 @@ static void settings_result(sqlite3_context *ctx, const vs_settings *settings, i
     case SETTINGS_THREADS:
         sqlite3_result_int(ctx, vs_pool_threads());
         break;
+    case SETTINGS_MAX_DECODED_MB:
+        sqlite3_result_int(ctx, settings->max_decoded_mb);
+        break;
     default:
         sqlite3_result_text(ctx, vsk_level_name(vsk_level_in_use()), -1, SQLITE_STATIC);
         break;
@@ -152,6 +159,9 @@ static void settings_set(vs_settings *settings, int which, int value)
         break;
     case SETTINGS_THREADS:
         vs_pool_set_threads(value);
+        break;
+    case SETTINGS_MAX_DECODED_MB:
+        settings->max_decoded_mb = value;
         break;
     default:
         settings->stats = value;

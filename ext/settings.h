@@ -16,6 +16,7 @@ typedef enum vs_norm_index {
 typedef struct vs_settings {
     vs_norm_index norm_index; /* vec_config('norm_index'): 'auto' (default) or 'off' */
     int stats; /* vec_config('stats'): 1 (default) counts searches for vec_stats, 0 does not */
+    int max_decoded_mb; /* vec_config('max_decoded_mb'): most MiB that one frame decodes to */
 } vs_settings;
 
 void vs_settings_init(vs_settings *settings);

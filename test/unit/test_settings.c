@@ -8,9 +8,9 @@ static void defaults_are_read(void **state)
     (void)state;
     vs_test_gives(
         db,
-        "SELECT vec_config('norm_index'), vec_config('stats'),"
+        "SELECT vec_config('norm_index'), vec_config('stats'), vec_config('max_decoded_mb'),"
         " instr(vec_debug(), 'Kernel level in use: ' || vec_config('cpu') || char(10)) > 0",
-        "auto|1|1");
+        "auto|1|64|1");
 }
 
 static void a_set_value_is_returned_and_kept(void **state)
@@ -18,6 +18,9 @@ static void a_set_value_is_returned_and_kept(void **state)
     (void)state;
     vs_test_gives(db, "SELECT vec_config('norm_index', 'off')", "off");
     vs_test_gives(db, "SELECT vec_config('stats', 0)", "0");
+    vs_test_gives(db, "SELECT vec_config('max_decoded_mb', 2)", "2");
+    vs_test_gives(db, "SELECT vec_config('max_decoded_mb'), vec_config('max_decoded_mb', 64.0)",
+                  "2|64");
     vs_test_gives(db, "SELECT vec_config('norm_index'), vec_config('stats')", "off|0");
     vs_test_gives(db, "SELECT vec_config('norm_index', 'auto'), vec_config('stats', '1')",
                   "auto|1");
@@ -38,13 +41,17 @@ static void unknown_names_and_values_are_answered_with_what_there_is(void **stat
 {
     (void)state;
     vs_test_fails(db, "SELECT vec_config('cache')",
-                  "vec_config: no setting 'cache': there are norm_index, stats, cache_mb, threads and cpu");
+                  "vec_config: no setting 'cache': there are norm_index, stats, cache_mb, threads, "
+                  "max_decoded_mb and cpu");
     vs_test_fails(db, "SELECT vec_config('cache', 1)",
-                  "vec_config: no setting 'cache': there are norm_index, stats, cache_mb, threads and cpu");
+                  "vec_config: no setting 'cache': there are norm_index, stats, cache_mb, threads, "
+                  "max_decoded_mb and cpu");
     vs_test_fails(db, "SELECT vec_config('norm_index', 'on')",
                   "vec_config: 'norm_index' is 'auto' or 'off', not 'on'");
     vs_test_fails(db, "SELECT vec_config('stats', 2)",
                   "vec_config: 'stats' is '0' or '1', not '2'");
+    vs_test_fails(db, "SELECT vec_config('max_decoded_mb', 1025)",
+                  "vec_config: 'max_decoded_mb' is a whole number from 0 to 1024, not '1025'");
     vs_test_fails(db, "SELECT vec_config('cpu', 'avx2')", "vec_config: 'cpu' can only be read");
 }
 
