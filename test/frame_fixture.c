@@ -7,6 +7,7 @@
 #include "../ext/half.h"
 #include "../kernels/half.h"
 #include "awkward.h"
+#include "vs_fault.h"
 
 static void frame_set(void *out, size_t i, uint32_t bits)
 {
@@ -94,6 +95,49 @@ size_t frame_encode(const void *raw, const vs_frame_shape *shape, vs_frame_mode 
         fail_msg("%s", err.message);
     }
     return bytes;
+}
+
+vs_frame_info frame_info(const void *frame, size_t n)
+{
+    vs_frame_info info;
+    vs_err err = VS_ERR_INIT;
+    if (vs_frame_read("t", frame, n, FRAME_LIMIT, &info, &err) != SQLITE_OK) {
+        fail_msg("%s", err.message);
+    }
+    return info;
+}
+
+int frame_try(const void *bytes, size_t n, size_t limit, const vs_codec_dict *dict,
+              const void *expected, vs_err *err)
+{
+    int64_t live = vs_fault_live();
+    unsigned char *copy = malloc(n > 0 ? n : 1); /* its own size: a sanitizer sees a step too far */
+    vs_frame_info info;
+    void *out = NULL;
+    memcpy(copy, bytes, n);
+    int rc = vs_frame_read("t", copy, n, limit, &info, err);
+    if (rc == SQLITE_OK) {
+        rc = vs_frame_decode("t", &info, dict, &out, err);
+    }
+    free(copy);
+    assert_true((rc == SQLITE_OK) == (out != NULL));
+    assert_true((rc == SQLITE_OK) == (err->message == NULL));
+    if (out != NULL && expected != NULL) {
+        assert_memory_equal(out, expected, info.raw_bytes);
+    }
+    sqlite3_free(out);
+    assert_int_equal(vs_fault_live(), live + (err->message != NULL));
+    return rc;
+}
+
+void frame_refused(const void *bytes, size_t n, int code, const char *sentence)
+{
+    vs_err err = VS_ERR_INIT;
+    int rc = frame_try(bytes, n, FRAME_LIMIT, NULL, NULL, &err);
+    if (rc != code || strcmp(err.message, sentence) != 0) {
+        fail_msg("%d, \"%s\", not \"%s\"", rc, err.message, sentence);
+    }
+    vs_error_clear(&err);
 }
 
 void frame_seal(void *frame)

@@ -33,6 +33,22 @@ void frame_fill(frame_block kind, size_t dim, size_t bytes, void *out);
 size_t frame_encode(const void *raw, const vs_frame_shape *shape, vs_frame_mode mode, int level,
                     void **out);
 
+/* What a frame says, which must be readable. */
+vs_frame_info frame_info(const void *frame, size_t n);
+
+#define FRAME_LIMIT (64u << 20)
+
+/*
+ * Reads and decodes bytes that may be anything, copied to a block of their size; returns the code.
+ * There is a sentence exactly where there is no result, and nothing stays allocated; a result is
+ * `expected`, unless that is NULL. The program has called vs_fault_install.
+ */
+int frame_try(const void *bytes, size_t n, size_t limit, const vs_codec_dict *dict,
+              const void *expected, vs_err *err);
+
+/* The bytes are refused with this code and sentence. */
+void frame_refused(const void *bytes, size_t n, int code, const char *sentence);
+
 /* The checksum of a header that was changed, as a forger would set it. */
 void frame_seal(void *frame);
 
