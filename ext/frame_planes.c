@@ -119,50 +119,77 @@ int vs_frame_lay_out(const vs_frame_shape *shape, vs_frame_transform transform, 
 /* ---- Byte planes ----------------------------------------------------------------------------- */
 
 /*
- * count elements of `width` bytes; plane p of element i goes to out[p * stride + i]. Called with
- * constants, so that the loops over a width disappear.
+ * Elements of one width, FRAME_PLANES_RUN at most; plane p of element i is at [p * stride + i].
+ * Called with constant counts for the most part: such loops become vector instructions.
  */
-static inline void frame_planes_split_width(const unsigned char *raw, size_t count, size_t width,
-                                            int turn, size_t stride, unsigned char *out)
-{
-    const unsigned top = 8 * (unsigned)width - 1;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t x = 0;
-        memcpy(&x, raw + i * width, width);
-        x = turn ? x << 1 | (x >> top & 1) : x;
-        for (size_t p = 0; p < width; p++) {
-            out[p * stride + i] = (unsigned char)(x >> (8 * p));
-        }
+#define FRAME_PLANES_RUN 64
+#define FRAME_PLANES_WIDTH(bits)                                                                   \
+    static inline void frame_planes_split_run_##bits(const unsigned char *raw, size_t count,       \
+                                                     int turn, size_t stride, unsigned char *out)  \
+    {                                                                                              \
+        uint##bits##_t x[FRAME_PLANES_RUN];                                                        \
+        memcpy(x, raw, count * sizeof x[0]);                                                       \
+        for (size_t i = 0; turn && i < count; i++) {                                               \
+            x[i] = (uint##bits##_t)(x[i] << 1 | x[i] >> (bits - 1));                               \
+        }                                                                                          \
+        for (size_t p = 0; p < bits / 8; p++) {                                                    \
+            for (size_t i = 0; i < count; i++) {                                                   \
+                out[p * stride + i] = (unsigned char)(x[i] >> (8 * p));                            \
+            }                                                                                      \
+        }                                                                                          \
+    }                                                                                              \
+    static inline void frame_planes_join_run_##bits(const unsigned char *planes, size_t stride,    \
+                                                    size_t count, int turn, unsigned char *out)    \
+    {                                                                                              \
+        uint##bits##_t x[FRAME_PLANES_RUN] = {0};                                                  \
+        for (size_t p = 0; p < bits / 8; p++) {                                                    \
+            for (size_t i = 0; i < count; i++) {                                                   \
+                x[i] |= (uint##bits##_t)((uint##bits##_t)planes[p * stride + i] << (8 * p));       \
+            }                                                                                      \
+        }                                                                                          \
+        for (size_t i = 0; turn && i < count; i++) {                                               \
+            x[i] = (uint##bits##_t)(x[i] >> 1 | x[i] << (bits - 1));                               \
+        }                                                                                          \
+        memcpy(out, x, count * sizeof x[0]);                                                       \
+    }                                                                                              \
+    static void frame_planes_split_##bits(const unsigned char *raw, size_t count, int turn,        \
+                                          size_t stride, unsigned char *out)                       \
+    {                                                                                              \
+        size_t i = 0;                                                                              \
+        for (; i + FRAME_PLANES_RUN <= count; i += FRAME_PLANES_RUN) {                             \
+            frame_planes_split_run_##bits(raw + i * (bits / 8), FRAME_PLANES_RUN, turn, stride,    \
+                                          out + i);                                                \
+        }                                                                                          \
+        frame_planes_split_run_##bits(raw + i * (bits / 8), count - i, turn, stride, out + i);     \
+    }                                                                                              \
+    static void frame_planes_join_##bits(const unsigned char *planes, size_t stride, size_t count, \
+                                         int turn, unsigned char *out)                             \
+    {                                                                                              \
+        size_t i = 0;                                                                              \
+        for (; i + FRAME_PLANES_RUN <= count; i += FRAME_PLANES_RUN) {                             \
+            frame_planes_join_run_##bits(planes + i, stride, FRAME_PLANES_RUN, turn,               \
+                                         out + i * (bits / 8));                                    \
+        }                                                                                          \
+        frame_planes_join_run_##bits(planes + i, stride, count - i, turn, out + i * (bits / 8));   \
     }
-}
 
-static inline void frame_planes_join_width(const unsigned char *planes, size_t stride, size_t count,
-                                           size_t width, int turn, unsigned char *out)
-{
-    const unsigned top = 8 * (unsigned)width - 1;
-    for (size_t i = 0; i < count; i++) {
-        uint64_t x = 0;
-        for (size_t p = 0; p < width; p++) {
-            x |= (uint64_t)planes[p * stride + i] << (8 * p);
-        }
-        x = turn ? x >> 1 | (x & 1) << top : x;
-        memcpy(out + i * width, &x, width);
-    }
-}
+FRAME_PLANES_WIDTH(16)
+FRAME_PLANES_WIDTH(32)
+FRAME_PLANES_WIDTH(64)
 
 static void frame_planes_split(const void *raw, size_t count, size_t width, int turn, size_t stride,
                                unsigned char *out)
 {
     switch (width) {
     case 2:
-        frame_planes_split_width(raw, count, 2, turn, stride, out);
+        frame_planes_split_16(raw, count, turn, stride, out);
         break;
     case 4:
-        frame_planes_split_width(raw, count, 4, turn, stride, out);
+        frame_planes_split_32(raw, count, turn, stride, out);
         break;
     default:
         assert(width == 8);
-        frame_planes_split_width(raw, count, 8, turn, stride, out);
+        frame_planes_split_64(raw, count, turn, stride, out);
         break;
     }
 }
@@ -172,14 +199,14 @@ static void frame_planes_join(const unsigned char *planes, size_t stride, size_t
 {
     switch (width) {
     case 2:
-        frame_planes_join_width(planes, stride, count, 2, turn, out);
+        frame_planes_join_16(planes, stride, count, turn, out);
         break;
     case 4:
-        frame_planes_join_width(planes, stride, count, 4, turn, out);
+        frame_planes_join_32(planes, stride, count, turn, out);
         break;
     default:
         assert(width == 8);
-        frame_planes_join_width(planes, stride, count, 8, turn, out);
+        frame_planes_join_64(planes, stride, count, turn, out);
         break;
     }
 }
@@ -205,7 +232,9 @@ static int frame_planes_split_upcast(const unsigned char *raw, size_t count, vsk
         if (vsk_f32_bits(back) != bits) {
             return 0;
         }
-        frame_planes_split(&h, 1, 2, 1, count, out + i);
+        uint16_t turned = (uint16_t)(h << 1 | h >> 15);
+        out[i] = (unsigned char)turned;
+        out[count + i] = (unsigned char)(turned >> 8);
     }
     return 1;
 }
