@@ -65,6 +65,9 @@ export_flags := -Wl,--version-script=$(exports) -Wl,--exclude-libs,ALL -Wl,-z,de
 # zstd's weak references to its tracing hooks would bind to whatever the host has loaded.
 export_flags += -Wl,-z,nodynamic-undefined-weak
 zstd_static  := -l:libzstd.a
+# zstd's trainer names stderr, for messages that it is told not to write; where its static library is
+# not compiled for use in a shared one, only a symbol of our own can be bound to that name.
+export_flags += -Wl,--defsym=stderr=vs_dict_train_stream
 endif
 
 # Variants of the objects: one folder each under build/, made from the same sources.

@@ -3,7 +3,7 @@
 #
 #     sh bench/run.sh                         into build/bench/results
 #     RESULTS=bench/results sh bench/run.sh   into the recorded results, with RESULTS.md and plots
-#     PARTS="pass norm" sh bench/run.sh       kernels, half, strategies, peers, or parts of
+#     PARTS="pass norm" sh bench/run.sh       kernels, half, text, strategies, peers, or parts of
 #                                             bench_sqlite.c, bench_index.c and bench_store.c
 #     PARTS=hot-768 BENCH_FRESH=1 ...         makes the indexed tables anew
 #     BENCH_CLOCK=cpu sh bench/run.sh         the process's own time, on a machine that is not idle
@@ -17,7 +17,7 @@ cd "$(dirname -- "$0")/.."
 CC=${CC:-cc}
 index_all="hot-768 hot-128 hot-wordnet hot-mnist small index-threads nocache filter index-batch join"
 store_all="first insert commit size index-memory"
-PARTS=${PARTS:-kernels half pass norm batch threads load memory $index_all $store_all strategies peers}
+PARTS=${PARTS:-kernels half pass norm batch threads load memory $index_all $store_all text strategies peers}
 RESULTS=${RESULTS:-build/bench/results}
 VECSHARD_SO=${VECSHARD_SO:-$PWD/vecshard}
 VECSHARD_COMMIT=${VECSHARD_COMMIT:-$(git rev-parse --short HEAD 2> /dev/null || true)}
@@ -105,6 +105,12 @@ if any $index_all $store_all; then
         -lsqlite3 -lm -lpthread
     measure bench_index $index_all
     measure bench_store $store_all
+fi
+
+if wanted text; then
+    # shellcheck disable=SC2086
+    $CC $flags -o build/bench/bench_text bench/bench_text.c $shared -lsqlite3 -lm
+    build/bench/bench_text build/bench > "$RESULTS/$date-text.jsonl"
 fi
 
 if wanted strategies; then

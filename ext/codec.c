@@ -6,7 +6,7 @@
  * most 128 KiB.
  *
  * Calls: libzstd (linked statically).
- * Called by: func.c, frame_read.c, frame_write.c.
+ * Called by: func.c, frame_read.c, frame_write.c, packed_text.c.
  * Threads: any.
  */
 #include "codec.h"
@@ -141,20 +141,31 @@ static int codec_decode(const char *who, const void *frame, size_t n, void *out,
     return rc;
 }
 
-int vs_codec_unzstd(const char *who, const void *frame, size_t n, size_t limit, void **out,
-                    size_t *out_bytes, vs_err *err)
+int vs_codec_check(const char *who, const void *frame, size_t n, size_t limit, size_t *out_bytes,
+                   vs_err *err)
 {
     ZSTD_frameHeader header;
-    *out = NULL;
     *out_bytes = 0;
     int rc = codec_read_header(who, frame, n, &header, err);
     if (rc == SQLITE_OK) {
         rc = codec_check_size(who, frame, n, limit, &header, err);
     }
+    if (rc == SQLITE_OK) {
+        *out_bytes = (size_t)header.frameContentSize;
+    }
+    return rc;
+}
+
+int vs_codec_unzstd(const char *who, const void *frame, size_t n, size_t limit, void **out,
+                    size_t *out_bytes, vs_err *err)
+{
+    size_t bytes = 0;
+    *out = NULL;
+    *out_bytes = 0;
+    int rc = vs_codec_check(who, frame, n, limit, &bytes, err);
     if (rc != SQLITE_OK) {
         return rc;
     }
-    size_t bytes = (size_t)header.frameContentSize;
     void *content = sqlite3_malloc64(bytes > 0 ? bytes : 1);
     rc = content == NULL ? SQLITE_NOMEM : codec_decode(who, frame, n, content, bytes, err);
     if (rc != SQLITE_OK) {

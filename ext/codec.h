@@ -23,6 +23,13 @@
 int vs_codec_unzstd(const char *who, const void *frame, size_t n, size_t limit, void **out,
                     size_t *out_bytes, vs_err *err);
 
+/*
+ * The part of vs_codec_unzstd that comes before memory is taken: *out_bytes is the size of the
+ * content, at most `limit`, that the frame states and has the blocks for.
+ */
+int vs_codec_check(const char *who, const void *frame, size_t n, size_t limit, size_t *out_bytes,
+                   vs_err *err);
+
 const char *vs_codec_zstd_version(void);
 
 /* ---- Streams of known size ------------------------------------------------------------------- */

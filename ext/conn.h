@@ -11,6 +11,7 @@
 
 #include "metrics.h"
 #include "norm_profile.h"
+#include "packed_text.h"
 #include "settings.h"
 #include "value.h"
 
@@ -39,7 +40,9 @@ typedef struct vs_conn {
     vs_metrics metrics;
     vs_profile_cache profiles;
     uint64_t stamp_reads; /* times that a table's stamp was read here: see store.h */
-    uint64_t identity;    /* random: names this connection's memory databases in process-wide keys */
+    uint64_t identity;   /* random: names this connection's memory databases in process-wide keys */
+    vs_packer packer;    /* of vec_pack_text and vec_unpack_text */
+    int is_reading_dict; /* the table of dictionaries is being read */
     vs_memo memo[VS_MEMO_COUNT];
     vs_scratch scratch[VS_MEMO_COUNT]; /* for conversions inside one function call */
 } vs_conn;

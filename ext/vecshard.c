@@ -16,6 +16,7 @@
 
 #include "agg.h"
 #include "func.h"
+#include "func_text.h"
 #include "vecshard.h"
 #include "vtab_each.h"
 #include "vtab_index.h"
@@ -134,6 +135,12 @@ static const struct {
     {"vec_compress", 3},
     {"vec_decompress", 1},
     {"vec_compress_info", 1},
+    {"vec_train_dict", -1},
+    {"vec_dict_add", 1},
+    {"vec_dict_add", 2},
+    {"vec_pack_text", 1},
+    {"vec_pack_text", 2},
+    {"vec_unpack_text", 1},
     {"vec_config", 1},
     {"vec_config", 2},
     {"vec_each", VECSHARD_MODULE},
@@ -162,10 +169,10 @@ static void vecshard_unregister(sqlite3 *db)
 /* vec_config comes last: where it exists, an earlier registration was complete. */
 static int vecshard_register(vs_conn *conn)
 {
-    static int (*const steps[])(vs_conn *) = {vs_func_register,        vs_agg_register,
-                                              vs_vtab_each_register,   vs_vtab_stats_register,
-                                              vs_vtab_search_register, vs_vtab_index_register,
-                                              vs_settings_register};
+    static int (*const steps[])(vs_conn *) = {vs_func_register,       vs_agg_register,
+                                              vs_func_text_register,  vs_vtab_each_register,
+                                              vs_vtab_stats_register, vs_vtab_search_register,
+                                              vs_vtab_index_register, vs_settings_register};
     int rc = SQLITE_OK;
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof steps / sizeof steps[0]; i++) {
         rc = steps[i](conn);

@@ -1,0 +1,196 @@
+/*
+ * bench_text.c - packed texts: what a dictionary saves, and what it costs.
+ *
+ *     VECSHARD_SO=./vecshard build/bench/bench_text FOLDER [text]
+ *
+ * Generated JSON metadata, 200 to 900 bytes a row, mean about 500. Half of the rows train the
+ * dictionary, and sizes and times are those of the other half. Everything is in memory. The time to
+ * decode is that of a pass that unpacks every row, less that of a pass that only reads it.
+ */
+#include "bench.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT_ROWS = 100000, TEXT_ROUNDS = 9, TEXT_ROW_BYTES = 1200, TEXT_TRAIN_BYTES = 2 << 20 };
+
+static const char *const text_words[] = {
+    "vector", "index",   "river",  "mountain", "history", "science", "music",    "album",
+    "novel",  "chapter", "signal", "network",  "kernel",  "garden",  "winter",   "harbour",
+    "copper", "letter",  "bridge", "forest",   "engine",  "market",  "island",   "journey",
+    "theory", "station", "window", "language", "colour",  "summer",  "compiler", "grammar",
+    "meadow", "quarter", "silver", "pattern",  "answer",  "library", "question", "evening",
+};
+
+static size_t text_put_words(char *out, size_t room, size_t count, uint64_t *random)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *word =
+            text_words[bench_random(random) % (sizeof text_words / sizeof *text_words)];
+        n += (size_t)snprintf(out + n, room - n, i == 0 ? "%s" : " %s", word);
+    }
+    return n;
+}
+
+/* One row of metadata as applications keep it beside an embedding. */
+static size_t text_make_row(char *out, size_t room, uint64_t *random)
+{
+    static const char *const sources[] = {"wiki", "web", "arxiv", "news"};
+    static const char *const languages[] = {"en", "de", "fr"};
+    uint64_t a = bench_random(random), b = bench_random(random);
+    size_t n = (size_t)snprintf(
+        out, room,
+        "{\"doc_id\": \"doc-%08x\", \"source\": \"%s\", \"lang\": \"%s\", \"chunk\": %u, "
+        "\"tokens\": %u, \"created_at\": \"2024-%02u-%02uT%02u:%02u:00Z\", \"score\": 0.%04u, "
+        "\"title\": \"",
+        (unsigned)a, sources[a >> 32 & 3u], languages[(a >> 40) % 3], (unsigned)(b % 40),
+        (unsigned)(b >> 8 & 511u), (unsigned)(b >> 20) % 12 + 1, (unsigned)(b >> 28) % 28 + 1,
+        (unsigned)(b >> 36) % 24, (unsigned)(b >> 44) % 60, (unsigned)(b >> 50) % 10000);
+    n += text_put_words(out + n, room - n, 4, random);
+    n += (size_t)snprintf(out + n, room - n, "\", \"text\": \"");
+    n += text_put_words(out + n, room - n, bench_random(random) % 92, random);
+    n += (size_t)snprintf(out + n, room - n, "\"}");
+    return n;
+}
+
+static void text_fill(sqlite3 *db)
+{
+    char row[TEXT_ROW_BYTES];
+    uint64_t random = 21;
+    bench_exec(db, "CREATE TABLE docs(id INTEGER PRIMARY KEY, meta TEXT); BEGIN");
+    sqlite3_stmt *stmt = bench_prepare(db, "INSERT INTO docs(meta) VALUES (?1)");
+    for (int i = 0; i < TEXT_ROWS; i++) {
+        size_t n = text_make_row(row, sizeof row, &random);
+        sqlite3_bind_text(stmt, 1, row, (int)n, SQLITE_STATIC);
+        if (sqlite3_step(stmt) != SQLITE_DONE) {
+            bench_die("cannot insert: %s", sqlite3_errmsg(db));
+        }
+        sqlite3_reset(stmt);
+    }
+    sqlite3_finalize(stmt);
+    bench_exec(db, "COMMIT");
+}
+
+static double text_number(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *stmt = bench_prepare(db, sql);
+    if (sqlite3_step(stmt) != SQLITE_ROW) {
+        bench_die("%s: %s", sql, sqlite3_errmsg(db));
+    }
+    double value = sqlite3_column_double(stmt, 0);
+    sqlite3_finalize(stmt);
+    return value;
+}
+
+static double text_step(void *context, size_t round)
+{
+    sqlite3_stmt *stmt = context;
+    double start = bench_now();
+    (void)round;
+    if (sqlite3_step(stmt) != SQLITE_ROW || sqlite3_step(stmt) != SQLITE_DONE) {
+        bench_die("%s", sqlite3_errmsg(sqlite3_db_handle(stmt)));
+    }
+    sqlite3_reset(stmt);
+    return bench_now() - start;
+}
+
+static void text_line_open(const char *measurement, double count)
+{
+    bench_line_open("bench_text", measurement);
+    bench_line_text("dataset", "json_500");
+    bench_line_number("count", count);
+    bench_line_number("threads", 1);
+}
+
+static void text_measure_sizes(sqlite3 *db)
+{
+    double raw = text_number(db, "SELECT sum(length(meta)) FROM test");
+    double with = text_number(db, "SELECT sum(length(with_dict)) FROM test") / raw;
+    double without = text_number(db, "SELECT sum(length(without)) FROM test") / raw;
+    text_line_open("packed size over the text", TEXT_ROWS / 2);
+    bench_line_number("bytes_per_row", raw / (TEXT_ROWS / 2));
+    bench_line_number("dict_bytes", text_number(db, "SELECT length(bytes) FROM vecshard_dict"));
+    bench_line_number("without_dictionary", without);
+    bench_line_bar("size with a dictionary", with, "at most", 0.35, "of the text");
+    bench_line_close();
+}
+
+static void text_measure_training(sqlite3 *db)
+{
+    char *sql = sqlite3_mprintf(
+        "CREATE TEMP TABLE sample AS SELECT meta FROM (SELECT id, meta, sum(length(meta)) OVER "
+        "(ORDER BY id) AS total FROM docs) WHERE total <= %d",
+        TEXT_TRAIN_BYTES);
+    bench_exec(db, sql);
+    sqlite3_free(sql);
+    sqlite3_stmt *stmt = bench_prepare(db, "SELECT length(vec_train_dict(meta)) FROM sample");
+    bench_entry entry = {text_step, stmt, {0}};
+    bench_race(&entry, 1, TEXT_ROUNDS);
+    text_line_open("training", text_number(db, "SELECT count(*) FROM sample"));
+    bench_line_number("sample_bytes", text_number(db, "SELECT sum(length(meta)) FROM sample"));
+    bench_line_times(&entry, TEXT_ROUNDS);
+    bench_line_bar("training on 2 MiB", bench_percentile(&entry, TEXT_ROUNDS, 50.0), "at most", 0.2,
+                   "s");
+    bench_line_close();
+    sqlite3_finalize(stmt);
+}
+
+static void text_measure_decoding(sqlite3 *db)
+{
+    static const char *const sqls[] = {
+        "SELECT sum(length(with_dict)) FROM test",
+        "SELECT count(vec_unpack_text(with_dict)) FROM test WHERE length(with_dict) >= 0",
+        "SELECT sum(length(without)) FROM test",
+        "SELECT count(vec_unpack_text(without)) FROM test WHERE length(without) >= 0",
+    };
+    enum { WAYS = 4 };
+    bench_entry entries[WAYS];
+    for (int i = 0; i < WAYS; i++) {
+        entries[i].run = text_step;
+        entries[i].context = bench_prepare(db, sqls[i]);
+    }
+    bench_race(entries, WAYS, TEXT_ROUNDS);
+    for (int i = 0; i < WAYS; i += 2) {
+        double us = 1e6 *
+                    (bench_percentile(&entries[i + 1], TEXT_ROUNDS, 50.0) -
+                     bench_percentile(&entries[i], TEXT_ROUNDS, 50.0)) /
+                    (TEXT_ROWS / 2);
+        text_line_open(i == 0 ? "decoding with a dictionary" : "decoding without a dictionary",
+                       TEXT_ROWS / 2);
+        bench_line_times(&entries[i + 1], TEXT_ROUNDS);
+        if (i == 0) {
+            bench_line_bar("decoding a row with a dictionary", us, "at most", 1.0, "us");
+        } else {
+            bench_line_number("us_per_row", us);
+        }
+        bench_line_close();
+    }
+    for (int i = 0; i < WAYS; i++) {
+        sqlite3_finalize(entries[i].context);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const char *extension = getenv("VECSHARD_SO");
+    if (argc < 2 || extension == NULL) {
+        bench_die("usage: VECSHARD_SO=./vecshard %s FOLDER [text]", argv[0]);
+    }
+    sqlite3 *db = bench_open(NULL, extension, NULL);
+    text_fill(db);
+    bench_exec(db, "SELECT vec_dict_add(vec_train_dict(meta)) FROM docs WHERE id % 2 = 0;"
+                   "CREATE TABLE test AS SELECT meta, vec_pack_text(meta, (SELECT id FROM "
+                   "vecshard_dict)) AS with_dict, vec_pack_text(meta) AS without FROM docs WHERE "
+                   "id % 2 = 1");
+    if (text_number(db, "SELECT count(*) FROM test WHERE vec_unpack_text(with_dict) IS NOT meta OR "
+                        "vec_unpack_text(without) IS NOT meta") != 0.0) {
+        bench_die("a text came back as another one");
+    }
+    text_measure_sizes(db);
+    text_measure_training(db);
+    text_measure_decoding(db);
+    bench_bars_print(stderr);
+    sqlite3_close(db);
+    return 0;
+}
