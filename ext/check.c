@@ -218,6 +218,27 @@ static int check_number(check_state *state, char *sql, int64_t *out)
     return rc;
 }
 
+/* Blocks of cells that are not there. */
+static int check_blocks(check_state *state, int vector)
+{
+    const vs_store *store = state->store;
+    int64_t places = (int64_t)store->geometry.vectors[vector].per_block *
+                     (int64_t)store->geometry.vectors[vector].per_row;
+    int64_t found = 0;
+    int rc = check_number(
+        state,
+        sqlite3_mprintf("SELECT count(*) FROM \"%w\".\"%w_cold%d\" AS b WHERE NOT EXISTS (SELECT 1 "
+                        "FROM \"%w\".\"%w_cells\" AS c WHERE c.id = b.id / %lld)",
+                        store->schema, store->table, vector, store->schema, store->table,
+                        (long long)((int64_t)store->geometry.slots / places)),
+        &found);
+    if (rc == SQLITE_OK && found != 0) {
+        check_find(state, "%s: \"%s_cold%d\" has %lld blocks of cells that are not there",
+                   store->label, store->table, vector, (long long)found);
+    }
+    return rc;
+}
+
 static int check_counts(check_state *state)
 {
     vs_store *store = state->store;
@@ -257,6 +278,9 @@ static int check_counts(check_state *state)
         if (rc == SQLITE_OK && found != coded) {
             check_find(state, "%s: \"%s_codes%d\" has %lld rows, and %lld cells are coded",
                        store->label, store->table, i, (long long)found, (long long)coded);
+        }
+        if (rc == SQLITE_OK && store->geometry.vectors[i].per_block > 0) {
+            rc = check_blocks(state, i);
         }
     }
     return rc;

@@ -20,6 +20,7 @@
 #define FORMAT_PLAIN_CELL_BYTES (64 << 10)
 #define FORMAT_CODED_ROW_BYTES (12 << 10)
 #define FORMAT_PLAIN_ROW_BYTES (64 << 10)
+#define FORMAT_BLOCK_BYTES (64 << 10)
 
 /* Set in the flags of every record that was written, so that zeros are none. */
 #define FORMAT_USED 0x80000000u
@@ -130,6 +131,11 @@ void vs_format_geometry(const vs_declaration *declaration, vs_geometry *out)
         }
         out->vectors[i].per_row = format_power(
             bytes, is_coded ? FORMAT_CODED_ROW_BYTES : FORMAT_PLAIN_ROW_BYTES, 1, out->slots);
+        if (is_coded && bytes > 0) {
+            out->vectors[i].per_block =
+                format_power(bytes * out->vectors[i].per_row, FORMAT_BLOCK_BYTES, 1,
+                             out->slots / out->vectors[i].per_row);
+        }
         if (is_coded) {
             out->vectors[i].code_dim = vsk_code_dim(spec->dim);
             out->vectors[i].fine_bytes = out->vectors[i].code_dim / 2;

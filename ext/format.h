@@ -21,6 +21,8 @@
  *                codes of one cell; id = cell id
  *   t_vectors<n> (id INTEGER PRIMARY KEY, data BLOB)
  *                full vectors, several per row; id = cell id * rows per cell + i
+ *   t_cold<n>    (id INTEGER PRIMARY KEY, data BLOB)
+ *                blocks of compressed vectors in place of rows of t_vectors<n>: store_cold.c
  *
  * A cell has `slots` places for rows, the same number in every cell of a table. loc = cell id *
  * slots + slot. Cell ids start at 1. A cell belongs to one partition. While it has never been full
@@ -57,6 +59,8 @@ typedef struct vs_geometry {
         uint32_t per_row;    /* vectors in a row of t_vectors: a power of two <= slots. Coded
                                 columns: at most 12 KiB (picked one by one); others: at most 64 KiB
                                 (read whole); at least 1 */
+        uint32_t per_block;  /* rows of t_vectors in a block of t_cold: a power of two, all of one
+                                cell; at most 64 KiB, at least 1; 0: the column is never cold */
         size_t code_dim;     /* vsk_code_dim(dim); 0 when not coded */
         size_t coarse_bytes; /* of one coarse code record: VS_CODE_HEADER_BYTES + code_dim / 2; 0
                                 when not coded */

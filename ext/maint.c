@@ -3,6 +3,7 @@
  *
  *     INSERT INTO t(t) VALUES('optimize');
  *     INSERT INTO t(t, arg) VALUES('merge', 500);
+ *     INSERT INTO t(t, arg, tenant) VALUES('tier', 'cold', 7);
  *
  * Calls: store.c, codes.c, content.c, check.c, metrics.c.
  * Called by: vtab_write.c.
@@ -403,7 +404,70 @@ static int maint_rows(vs_store *store, const char *command, sqlite3_value *arg, 
     return SQLITE_OK;
 }
 
-int vs_maint_command(vs_store *store, sqlite3_value *command, sqlite3_value *arg, vs_err *err)
+/* ---- tier ------------------------------------------------------------------------------------ */
+
+/* The partition that a command is for: 0 for all, which is where no key is given. */
+static int maint_part(vs_store *store, sqlite3_value *const *columns, int64_t *out, vs_err *err)
+{
+    int is_given = 0;
+    *out = 0;
+    for (int i = 0; i < store->declaration.column_count; i++) {
+        is_given |= store->declaration.columns[i].kind == VS_COLUMN_PARTITION &&
+                    sqlite3_value_type(columns[i]) != SQLITE_NULL;
+    }
+    int rc = is_given ? vs_store_find_part(store, columns, out, err) : SQLITE_OK;
+    if (rc == SQLITE_OK && is_given && *out == 0) {
+        rc = vs_error(err, SQLITE_ERROR, "%s: there is no partition with these keys", store->label);
+    }
+    return rc;
+}
+
+static int maint_set_tier(vs_store *store, int is_cold, sqlite3_value *const *columns, vs_err *err)
+{
+    maint_work work;
+    vs_cell_list list;
+    int64_t part = 0;
+    int rc = maint_begin(&work, store, is_cold ? "cold" : "warm", INT64_MAX, err);
+    if (rc == SQLITE_OK) {
+        rc = maint_list(store, &list, err);
+        rc = rc == SQLITE_OK ? maint_part(store, columns, &part, err) : rc;
+        for (size_t i = 0; i < list.count && rc == SQLITE_OK; i++) {
+            int is_changed = 0;
+            if (list.cells[i].is_coded && (part == 0 || list.cells[i].part == part)) {
+                rc = vs_store_set_tier(store, list.cells[i].id, is_cold, &is_changed, err);
+                maint_step(&work, is_changed ? list.cells[i].live : 0);
+            }
+        }
+        sqlite3_free(list.cells);
+    }
+    maint_end(&work);
+    return rc;
+}
+
+static int maint_tier(vs_store *store, sqlite3_value *arg, sqlite3_value *const *columns,
+                      vs_err *err)
+{
+    const char *text = (const char *)sqlite3_value_text(arg);
+    int is_cold = text != NULL && sqlite3_stricmp(text, "cold") == 0;
+    int can_be_cold = 0;
+    if (!is_cold && (text == NULL || sqlite3_stricmp(text, "warm") != 0)) {
+        return vs_error(err, SQLITE_ERROR, "%s: 'tier' takes cold or warm in arg, found %s",
+                        store->label, text == NULL ? "NULL" : text);
+    }
+    for (int i = 0; i < store->declaration.vector_count; i++) {
+        can_be_cold |= store->geometry.vectors[i].per_block > 0;
+    }
+    if (!can_be_cold) {
+        return vs_error(err, SQLITE_ERROR,
+                        "%s: it keeps no vectors that can be cold: those are of float columns with "
+                        "codes, in the table itself",
+                        store->label);
+    }
+    return maint_set_tier(store, is_cold, columns, err);
+}
+
+int vs_maint_command(vs_store *store, sqlite3_value *command, sqlite3_value *arg,
+                     sqlite3_value *const *columns, vs_err *err)
 {
     int64_t rows = 0;
     const char *name = (const char *)sqlite3_value_text(command);
@@ -425,8 +489,11 @@ int vs_maint_command(vs_store *store, sqlite3_value *command, sqlite3_value *arg
     if (sqlite3_stricmp(name, "integrity-check") == 0) {
         return maint_integrity(store, err);
     }
+    if (sqlite3_stricmp(name, "tier") == 0) {
+        return maint_tier(store, arg, columns, err);
+    }
     return vs_error(err, SQLITE_ERROR,
-                    "%s: there is no command '%s'; there are optimize, merge, rebuild and "
+                    "%s: there is no command '%s'; there are optimize, merge, rebuild, tier and "
                     "integrity-check",
                     store->label, name);
 }

@@ -17,10 +17,14 @@
  * same as 'optimize' with arg 'rebuild'           makes every cell and code anew: from the table's
  * own vectors, or from the content table 'integrity-check'   compares all shadow tables with each
  * other: an error (SQLITE_CORRUPT_VTAB) with the first findings; no effect otherwise
+ *   'tier'              arg 'cold' seals the full vectors of coded cells into compressed blocks,
+ * 'warm' brings them back; columns [column_count], the values given beside: of the partition with
+ * these keys, where any is not NULL
  *
  * Unknown commands are errors that list these. Progress in vec_jobs.
  */
-int vs_maint_command(vs_store *store, sqlite3_value *command, sqlite3_value *arg, vs_err *err);
+int vs_maint_command(vs_store *store, sqlite3_value *command, sqlite3_value *arg,
+                     sqlite3_value *const *columns, vs_err *err);
 
 /* The check alone: *out_report is NULL or the findings, one per line, at most 100
  * (sqlite3_malloc'ed). is_quick: leave out what reads full vectors. Returns other codes than

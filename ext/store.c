@@ -244,6 +244,19 @@ int vs_store_run(vs_store *store, sqlite3_stmt *stmt, const char *what, vs_err *
 
 /* ---- create, drop, rename -------------------------------------------------------------------- */
 
+int vs_store_delete_range(vs_store *store, int vector, vs_vector_statement which, int64_t lo,
+                          int64_t hi, vs_err *err)
+{
+    sqlite3_stmt *stmt;
+    int rc = vs_store_vector_statement_get(store, vector, which, &stmt, err);
+    if (rc == SQLITE_OK) {
+        (void)sqlite3_bind_int64(stmt, 1, lo);
+        (void)sqlite3_bind_int64(stmt, 2, hi);
+        rc = vs_store_run(store, stmt, "deleting a cell", err);
+    }
+    return rc;
+}
+
 static int store_exec(vs_store *store, char *sql, vs_err *err)
 {
     if (sql == NULL) {
@@ -315,16 +328,19 @@ int vs_store_create(vs_store *store, vs_err *err)
 static int store_each_table(vs_store *store, const char *sql, const char *new_table, vs_err *err)
 {
     static const char *const roles[] = {"info", "cells", "parts", "rows"};
+    static const char *const of_vectors[] = {"vectors", "codes", "cold"};
+    enum { ROLES = 4, OF_VECTORS = 3 };
     int rc = SQLITE_OK;
-    for (int i = 0; i < 4 + 2 * store->declaration.vector_count && rc == SQLITE_OK; i++) {
+    for (int i = 0; i < ROLES + OF_VECTORS * store->declaration.vector_count && rc == SQLITE_OK;
+         i++) {
+        int vector = i < ROLES ? 0 : (i - ROLES) / OF_VECTORS;
+        int which = i < ROLES ? -1 : (i - ROLES) % OF_VECTORS;
         char role[16];
-        sqlite3_snprintf((int)sizeof role, role, i < 4 ? "%s" : "%s%d",
-                         i < 4        ? roles[i]
-                         : i % 2 == 0 ? "vectors"
-                                      : "codes",
-                         (i - 4) / 2);
+        sqlite3_snprintf((int)sizeof role, role, which < 0 ? "%s" : "%s%d",
+                         which < 0 ? roles[i] : of_vectors[which], vector);
         if ((i == 2 && store->declaration.partition_count == 0) ||
-            (i >= 4 && i % 2 == 1 && !store->geometry.vectors[(i - 4) / 2].is_coded)) {
+            (which == 1 && !store->geometry.vectors[vector].is_coded) ||
+            (which == 2 && store->geometry.vectors[vector].per_block == 0)) {
             continue;
         }
         rc = store_exec(store,
@@ -373,8 +389,9 @@ int vs_store_is_shadow(const char *suffix)
         }
     }
     size_t n = strlen(suffix);
-    return n >= 6 && suffix[n - 1] >= '0' && suffix[n - 1] < '0' + VS_VECTORS_MAX &&
+    return n >= 5 && suffix[n - 1] >= '0' && suffix[n - 1] < '0' + VS_VECTORS_MAX &&
            ((n == 6 && sqlite3_strnicmp(suffix, "codes", 5) == 0) ||
+            (n == 5 && sqlite3_strnicmp(suffix, "cold", 4) == 0) ||
             (n == 8 && sqlite3_strnicmp(suffix, "vectors", 7) == 0));
 }
 

@@ -48,7 +48,10 @@ typedef enum vs_vector_statement {
     VS_SQL_VECTORS_DELETE, /* rows ?1 to ?2 */
     VS_SQL_CODES_SET,
     VS_SQL_CODES_DELETE, /* rows ?1 to ?2 */
-    VS_SQL_CONTENT,      /* the vector of a row of the content table: content.c prepares it */
+    VS_SQL_COLD,         /* data of a row of t_cold */
+    VS_SQL_COLD_SET,
+    VS_SQL_COLD_DELETE, /* rows ?1 to ?2 */
+    VS_SQL_CONTENT,     /* the vector of a row of the content table: content.c prepares it */
     VS_SQL_VECTOR_COUNT
 } vs_vector_statement;
 
@@ -206,6 +209,9 @@ int vs_store_update(vs_store *store, int64_t rowid, const vs_row *row, vs_err *e
 int vs_store_delete(vs_store *store, int64_t rowid, vs_err *err);
 /* Moves a row to another cell of its partition, which has room: for emptying sparse cells. */
 int vs_store_move(vs_store *store, int64_t rowid, int64_t into, vs_err *err);
+/* The partition with these keys, columns [column_count] values of the declared columns: 0 when there is
+ * none. */
+int vs_store_find_part(vs_store *store, sqlite3_value *const *columns, int64_t *out, vs_err *err);
 /* The rowid for a row inserted without one: 1 + the largest; SQLITE_FULL when that is the last one.
  */
 int vs_store_next_rowid(vs_store *store, int64_t *out, vs_err *err);
@@ -218,6 +224,9 @@ struct vs_code;
 int vs_store_code(vs_store *store, int vector, uint64_t id, const struct vs_code **out,
                   vs_err *err);
 int vs_store_code_current(vs_store *store, int vector, const struct vs_code **out, vs_err *err);
+/* Seals the full vectors of a coded cell into compressed blocks (is_cold), or brings them back: answers
+ * and codes stay. Columns that cannot be cold stay as they are. *out_changed: was there anything? */
+int vs_store_set_tier(vs_store *store, int64_t cell, int is_cold, int *out_changed, vs_err *err);
 /* Makes `anchor` [dim] the description for new codes, and codes the cell again with it
  * (maintenance: the caller goes through the cells). */
 int vs_store_code_set(vs_store *store, int vector, const float *anchor, vs_err *err);

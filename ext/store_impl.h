@@ -36,6 +36,29 @@ int vs_store_info_set(vs_store *store, const char *key, const void *data, size_t
 int vs_store_write_vector(vs_store *store, int vector, const vs_cell *cell, uint32_t slot,
                           int64_t rowid, const void *data, int is_erased, vs_err *err);
 
+/* Writes the row of t_vectors that begins with a slot, of whole records [group bytes]: those of live
+ * slots; nothing where there are none. */
+int vs_store_write_group(vs_store *store, int vector, const vs_cell *cell, uint32_t first,
+                         const uint8_t *records, vs_err *err);
+
+/* Is there a row with this id, by the statement that gives its data? */
+int vs_store_has_row(vs_store *store, int vector, vs_vector_statement which, int64_t id, int *out,
+                     vs_err *err);
+
+/* Are there rows of t_vectors (is_warm), or blocks of t_cold, of a cell? */
+int vs_store_has_tier(vs_store *store, int vector, int64_t cell, int is_warm, int *out,
+                      vs_err *err);
+
+/* Deletes the rows of t_vectors of a cell. */
+int vs_store_delete_groups(vs_store *store, int vector, int64_t cell, vs_err *err);
+
+/* Deletes rows lo .. hi of one of a column's tables. */
+int vs_store_delete_range(vs_store *store, int vector, vs_vector_statement which, int64_t lo,
+                          int64_t hi, vs_err *err);
+
+/* PRAGMA secure_delete: is what is deleted overwritten? */
+int vs_store_is_secure(vs_store *store, int *out, vs_err *err);
+
 /*
  * Opens the bytes of a row of t_vectors or t_codes (role "vectors", "codes"), or moves *io, which is
  * open, to that row. Another size than `bytes` is CORRUPT. On error *io is closed and NULL. A handle

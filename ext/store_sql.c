@@ -166,12 +166,14 @@ char *vs_store_sql(const vs_store *store, vs_store_statement which)
 
 char *vs_store_vector_sql(const vs_store *store, int vector, vs_vector_statement which)
 {
-    const char *role =
-        which == VS_SQL_CODES_SET || which == VS_SQL_CODES_DELETE ? "codes" : "vectors";
+    int is_cold = which == VS_SQL_COLD || which == VS_SQL_COLD_SET || which == VS_SQL_COLD_DELETE;
+    int is_codes = which == VS_SQL_CODES_SET || which == VS_SQL_CODES_DELETE;
+    const char *role = is_cold ? "cold" : is_codes ? "codes" : "vectors";
     const char *form = "SELECT data FROM \"%w\".\"%w_%s%d\" WHERE id = ?1";
-    if (which == VS_SQL_VECTORS_SET || which == VS_SQL_CODES_SET) {
+    if (which == VS_SQL_VECTORS_SET || which == VS_SQL_CODES_SET || which == VS_SQL_COLD_SET) {
         form = "INSERT OR REPLACE INTO \"%w\".\"%w_%s%d\"(id, data) VALUES(?1, ?2)";
-    } else if (which == VS_SQL_VECTORS_DELETE || which == VS_SQL_CODES_DELETE) {
+    } else if (which == VS_SQL_VECTORS_DELETE || which == VS_SQL_CODES_DELETE ||
+               which == VS_SQL_COLD_DELETE) {
         form = "DELETE FROM \"%w\".\"%w_%s%d\" WHERE id BETWEEN ?1 AND ?2";
     }
     return sqlite3_mprintf(form, store->schema, store->table, role, vector);
@@ -243,6 +245,12 @@ char *vs_store_create_sql(const vs_store *store)
         if (store->geometry.vectors[i].is_coded) {
             sqlite3_str_appendf(sql,
                                 "CREATE TABLE \"%w\".\"%w_codes%d\"(id INTEGER PRIMARY KEY, data "
+                                "BLOB);",
+                                s, t, i);
+        }
+        if (store->geometry.vectors[i].per_block > 0) {
+            sqlite3_str_appendf(sql,
+                                "CREATE TABLE \"%w\".\"%w_cold%d\"(id INTEGER PRIMARY KEY, data "
                                 "BLOB);",
                                 s, t, i);
         }

@@ -1,15 +1,15 @@
 /*
  * store_vectors.c - full vectors: the rows of t_vectors, each of which holds a group of places.
  *
- * In a column with store=half the records of a row have two sizes (format.h). Only this file knows:
- * everywhere else a group is whole records.
+ * In a column with store=half the records of a row have two sizes (format.h); where a cell is cold its
+ * groups are in blocks (store_cold.c). Only these files know: everywhere else a group is whole records.
  *
  * Calls: store.c, content.c (vectors of an index over a table), format.c.
  * Called by: store_write.c, store_codes.c, nearest.c, view.c, vtab_index.c, maint.c, check.c.
  * Threads: the connection's.
  */
 #include "content.h"
-#include "store_impl.h"
+#include "store_cold.h"
 
 /* ---- groups ---------------------------------------------------------------------------------- */
 
@@ -152,6 +152,7 @@ static int store_copy_group(vs_store *store, int vector, int64_t group, const ui
 int vs_store_read_vectors(vs_store *store, int vector, int64_t cell, uint8_t *out, vs_err *err)
 {
     sqlite3_stmt *stmt;
+    vs_store_cold cold = {0};
     size_t bytes = vs_store_group_bytes(store, vector);
     int64_t slots = (int64_t)store->geometry.slots;
     int64_t first = vs_store_group(store, vector, cell * slots);
@@ -159,26 +160,42 @@ int vs_store_read_vectors(vs_store *store, int vector, int64_t cell, uint8_t *ou
     int rc = vs_store_vector_statement_get(store, vector, VS_SQL_VECTORS, &stmt, err);
     for (int64_t i = 0; i < count && rc == SQLITE_OK; i++) {
         const uint8_t *data;
+        uint8_t *at = out + (size_t)i * bytes;
         size_t n = 0;
+        int is_found = 1;
         rc = store_step_group(store, stmt, vector, first + i, &data, &n, err);
         if (rc == SQLITE_ROW) {
-            rc = store_copy_group(store, vector, first + i, data, n, out + (size_t)i * bytes, err);
+            rc = store_copy_group(store, vector, first + i, data, n, at, err);
         } else if (rc == SQLITE_DONE) {
-            memset(out + (size_t)i * bytes, 0, bytes);
+            is_found = 0;
         }
         rc = vs_store_done(store, stmt, rc, "reading vectors", err);
+        if (rc == SQLITE_OK && !is_found && vs_store_can_be_cold(store, vector)) {
+            rc = vs_store_cold_group(store, vector, first + i, &cold, at, &is_found, err);
+        }
+        if (rc == SQLITE_OK && !is_found) {
+            memset(at, 0, bytes);
+        }
     }
+    vs_store_cold_close(&cold);
     return rc;
 }
 
+static int store_missing(const vs_store *store, int vector, int64_t group, vs_err *err)
+{
+    return vs_error(err, SQLITE_CORRUPT_VTAB, "%s: \"%s_vectors%d\" has no row %lld", store->label,
+                    store->table, vector, (long long)group);
+}
+
 /* The row of t_vectors that holds a place: whole records into out [group bytes], or, where out is
- * NULL, as it is stored: *out_raw, valid until the next call. */
+ * NULL, as it is stored: *out_raw, valid until the next call. *out_found 0: there is none. */
 static int store_get_group(vs_store *store, int vector, int64_t loc, uint8_t *out,
-                           const uint8_t **out_raw, size_t *out_bytes, vs_err *err)
+                           const uint8_t **out_raw, size_t *out_bytes, int *out_found, vs_err *err)
 {
     sqlite3_stmt *stmt;
     const uint8_t *data = NULL;
     int64_t group = vs_store_group(store, vector, loc);
+    *out_found = 1;
     int rc = vs_store_vector_statement_get(store, vector, VS_SQL_VECTORS, &stmt, err);
     if (rc != SQLITE_OK) {
         return rc;
@@ -190,16 +207,23 @@ static int store_get_group(vs_store *store, int vector, int64_t loc, uint8_t *ou
         *out_raw = store_align(store, data, *out_bytes);
         rc = *out_raw == NULL ? SQLITE_NOMEM : SQLITE_OK;
     } else if (rc == SQLITE_DONE) {
-        rc = vs_error(err, SQLITE_CORRUPT_VTAB, "%s: \"%s_vectors%d\" has no row %lld",
-                      store->label, store->table, vector, (long long)group);
+        *out_found = 0;
     }
     return vs_store_done(store, stmt, rc, "reading a vector", err);
 }
 
 int vs_store_read_group(vs_store *store, int vector, int64_t loc, uint8_t *out, vs_err *err)
 {
+    vs_store_cold cold = {0};
+    int64_t group = vs_store_group(store, vector, loc);
     size_t bytes = 0;
-    return store_get_group(store, vector, loc, out, NULL, &bytes, err);
+    int is_found = 0;
+    int rc = store_get_group(store, vector, loc, out, NULL, &bytes, &is_found, err);
+    if (rc == SQLITE_OK && !is_found && vs_store_can_be_cold(store, vector)) {
+        rc = vs_store_cold_group(store, vector, group, &cold, out, &is_found, err);
+        vs_store_cold_close(&cold);
+    }
+    return rc == SQLITE_OK && !is_found ? store_missing(store, vector, group, err) : rc;
 }
 
 int vs_store_group_vector(const vs_store *store, int vector, int64_t loc, int64_t rowid,
@@ -342,6 +366,80 @@ static int store_add_group(vs_store *store, int vector, int64_t loc, const store
     return store_put_group(store, vector, vs_store_group(store, vector, loc), memory, n, err);
 }
 
+/* Adds the record of a slot to a group under way, and moves *at behind it. */
+static int store_append_record(vs_store *store, int vector, const vs_cell *cell, uint32_t slot,
+                               const uint8_t *whole, uint8_t *group, size_t *at, vs_err *err)
+{
+    size_t record_bytes = store->geometry.vectors[vector].record_bytes;
+    size_t half_bytes = store->geometry.vectors[vector].half_bytes;
+    size_t bytes = half_bytes > 0 ? half_bytes : record_bytes;
+    int64_t loc = cell->id * (int64_t)store->geometry.slots + (int64_t)slot;
+    const void *found = NULL;
+    store_record record;
+    int64_t rowid = 0;
+    if (!vs_cell_has(cell, slot)) {
+        memset(group + *at, 0, bytes);
+        *at += bytes;
+        return SQLITE_OK;
+    }
+    int rc = vs_format_read_record(store->label, vector, loc, whole, record_bytes,
+                                   store->geometry.vectors[vector].vector_bytes, record_bytes,
+                                   &rowid, &found, err);
+    if (rc == SQLITE_OK) {
+        rc = store_make_record(store, vector, rowid, found, 0, &record);
+    }
+    if (rc == SQLITE_OK) {
+        bytes = record.half != NULL ? half_bytes : record_bytes;
+        memcpy(group + *at, record.half != NULL ? record.half : record.whole, bytes);
+        *at += bytes;
+    }
+    return rc;
+}
+
+int vs_store_write_group(vs_store *store, int vector, const vs_cell *cell, uint32_t first,
+                         const uint8_t *records, vs_err *err)
+{
+    size_t record_bytes = store->geometry.vectors[vector].record_bytes;
+    uint32_t per_row = store->geometry.vectors[vector].per_row;
+    int64_t loc = cell->id * (int64_t)store->geometry.slots + (int64_t)first;
+    uint8_t *memory = vs_scratch_get(&store->cell_memory, vs_store_group_bytes(store, vector));
+    size_t at = 0;
+    int rc = memory == NULL ? SQLITE_NOMEM : SQLITE_OK;
+    if (!store_group_is_used(store, vector, cell, first)) {
+        return SQLITE_OK;
+    }
+    for (uint32_t i = 0; i < per_row && rc == SQLITE_OK; i++) {
+        rc = store_append_record(store, vector, cell, first + i, records + i * record_bytes, memory,
+                                 &at, err);
+    }
+    return rc == SQLITE_OK
+               ? store_put_group(store, vector, vs_store_group(store, vector, loc), memory, at, err)
+               : rc;
+}
+
+int vs_store_delete_groups(vs_store *store, int vector, int64_t cell, vs_err *err)
+{
+    int64_t slots = (int64_t)store->geometry.slots;
+    return vs_store_delete_range(store, vector, VS_SQL_VECTORS_DELETE,
+                                 vs_store_group(store, vector, cell * slots),
+                                 vs_store_group(store, vector, cell * slots + slots - 1), err);
+}
+
+int vs_store_has_row(vs_store *store, int vector, vs_vector_statement which, int64_t id, int *out,
+                     vs_err *err)
+{
+    sqlite3_stmt *stmt;
+    *out = 0;
+    int rc = vs_store_vector_statement_get(store, vector, which, &stmt, err);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    (void)sqlite3_bind_int64(stmt, 1, id);
+    rc = sqlite3_step(stmt);
+    *out = rc == SQLITE_ROW;
+    return vs_store_done(store, stmt, rc, "looking for vectors", err);
+}
+
 /* Writes bytes into a row of t_vectors, which has n. */
 static int store_write_into(vs_store *store, int vector, int64_t loc, size_t n,
                             const uint8_t *record, size_t bytes, size_t at, vs_err *err)
@@ -363,7 +461,11 @@ static int store_write_sized(vs_store *store, int vector, int64_t loc, const sto
     size_t half_bytes = store->geometry.vectors[vector].half_bytes;
     const uint8_t *data = NULL;
     size_t n = 0, at = 0, before = 0;
-    int rc = store_get_group(store, vector, loc, NULL, &data, &n, err);
+    int is_found = 0;
+    int rc = store_get_group(store, vector, loc, NULL, &data, &n, &is_found, err);
+    if (rc == SQLITE_OK && !is_found) {
+        rc = store_missing(store, vector, vs_store_group(store, vector, loc), err);
+    }
     if (rc == SQLITE_OK) {
         rc = store_find_record(store, vector, loc, data, n, &at, &before, err);
     }
@@ -392,11 +494,18 @@ int vs_store_write_vector(vs_store *store, int vector, const vs_cell *cell, uint
     int64_t loc = cell->id * (int64_t)store->geometry.slots + (int64_t)slot;
     size_t record_bytes = store->geometry.vectors[vector].record_bytes;
     store_record record;
-    int rc = store_make_record(store, vector, rowid, data, is_erased, &record);
+    int rc = SQLITE_OK;
+    int is_used = store_group_is_used(store, vector, cell, slot);
+    if (is_used && cell->is_coded && vs_store_can_be_cold(store, vector)) {
+        rc = vs_store_warm_group(store, vector, cell, slot, err);
+    }
+    if (rc == SQLITE_OK) {
+        rc = store_make_record(store, vector, rowid, data, is_erased, &record);
+    }
     if (rc != SQLITE_OK) {
         return rc;
     }
-    if (!store_group_is_used(store, vector, cell, slot)) {
+    if (!is_used) {
         return store_add_group(store, vector, loc, &record, err);
     }
     if (store_has_halves(store, vector)) {

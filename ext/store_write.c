@@ -10,7 +10,7 @@
  * Called by: vtab_write.c, content.c, maint.c.
  * Threads: the connection's.
  */
-#include "store_impl.h"
+#include "store_cold.h"
 
 /* One change of the table. */
 typedef struct store_change {
@@ -148,33 +148,19 @@ static int store_write_cell(store_change *change, vs_cell *cell, int is_new, int
     return rc;
 }
 
-/* Deletes rows lo .. hi of one of a column's tables. */
-static int store_delete_range(vs_store *store, int vector, vs_vector_statement which, int64_t lo,
-                              int64_t hi, vs_err *err)
-{
-    sqlite3_stmt *stmt;
-    int rc = vs_store_vector_statement_get(store, vector, which, &stmt, err);
-    if (rc == SQLITE_OK) {
-        (void)sqlite3_bind_int64(stmt, 1, lo);
-        (void)sqlite3_bind_int64(stmt, 2, hi);
-        rc = vs_store_run(store, stmt, "deleting a cell", err);
-    }
-    return rc;
-}
-
-/* A cell whose last row goes, goes with everything it had. */
 static int store_delete_cell(store_change *change, const vs_cell *cell)
 {
     vs_store *store = change->store;
-    int64_t slots = (int64_t)store->geometry.slots;
     sqlite3_stmt *stmt;
     int rc = SQLITE_OK;
     for (int i = 0; i < store->declaration.vector_count && rc == SQLITE_OK; i++) {
-        rc = store_delete_range(
-            store, i, VS_SQL_VECTORS_DELETE, vs_store_group(store, i, cell->id * slots),
-            vs_store_group(store, i, cell->id * slots + slots - 1), change->err);
+        rc = vs_store_delete_groups(store, i, cell->id, change->err);
         if (rc == SQLITE_OK && store->geometry.vectors[i].is_coded && cell->is_coded) {
-            rc = store_delete_range(store, i, VS_SQL_CODES_DELETE, cell->id, cell->id, change->err);
+            rc = vs_store_delete_range(store, i, VS_SQL_CODES_DELETE, cell->id, cell->id,
+                                       change->err);
+        }
+        if (rc == SQLITE_OK && vs_store_can_be_cold(store, i) && cell->is_coded) {
+            rc = vs_store_cold_delete_cell(store, i, cell->id, change->err);
         }
     }
     if (rc == SQLITE_OK) {
@@ -210,8 +196,7 @@ static int store_bind_parts(const vs_store *store, sqlite3_stmt *stmt,
 
 /* The partition of these key values; *out 0 when there is none yet. Without partition keys it is 0,
  * and exists. */
-static int store_find_part(vs_store *store, sqlite3_value *const *columns, int64_t *out,
-                           vs_err *err)
+int vs_store_find_part(vs_store *store, sqlite3_value *const *columns, int64_t *out, vs_err *err)
 {
     sqlite3_stmt *stmt;
     *out = 0;
@@ -359,7 +344,7 @@ static int store_take_place(store_change *change, store_place *place, int64_t ro
 }
 
 /* Is deleted content to be overwritten? */
-static int store_is_secure(vs_store *store, int *out, vs_err *err)
+int vs_store_is_secure(vs_store *store, int *out, vs_err *err)
 {
     sqlite3_stmt *stmt;
     *out = 0;
@@ -450,7 +435,7 @@ int vs_store_insert(vs_store *store, const vs_row *row, vs_err *err)
     int64_t part = 0;
     int rc = store_change_begin(store, &change, err);
     if (rc == SQLITE_OK) {
-        rc = store_find_part(store, row->columns, &part, err);
+        rc = vs_store_find_part(store, row->columns, &part, err);
     }
     if (rc == SQLITE_OK) {
         rc = store_find_place(&change, part, &place);
@@ -513,7 +498,7 @@ int vs_store_delete(vs_store *store, int64_t rowid, vs_err *err)
         rc = store_locate(&change, rowid, &cell, &slot);
     }
     if (rc == SQLITE_OK) {
-        rc = store_is_secure(store, &is_secure, err);
+        rc = vs_store_is_secure(store, &is_secure, err);
     }
     if (rc == SQLITE_OK) {
         rc = store_touch(&change);
@@ -666,8 +651,8 @@ int vs_store_update(vs_store *store, int64_t rowid, const vs_row *row, vs_err *e
     }
     if (rc == SQLITE_OK && moves) {
         rc = store_read_partition_keys(store, rowid, row, &old, err);
-        rc = rc == SQLITE_OK ? store_find_part(store, old.columns, &old.part, err) : rc;
-        rc = rc == SQLITE_OK ? store_is_secure(store, &is_secure, err) : rc;
+        rc = rc == SQLITE_OK ? vs_store_find_part(store, old.columns, &old.part, err) : rc;
+        rc = rc == SQLITE_OK ? vs_store_is_secure(store, &is_secure, err) : rc;
         moves = old.part != old.cell.part;
         rc = rc == SQLITE_OK && moves ? store_find_place(&change, old.part, &place) : rc;
     }
@@ -712,7 +697,7 @@ int vs_store_move(vs_store *store, int64_t rowid, int64_t into, vs_err *err)
         rc = store_read_vectors_kept(store, rowid, &row, &old, err);
     }
     if (rc == SQLITE_OK) {
-        rc = store_is_secure(store, &is_secure, err);
+        rc = vs_store_is_secure(store, &is_secure, err);
     }
     if (rc == SQLITE_OK) {
         rc = vs_store_cell(store, into, &place.cell, err);
@@ -739,6 +724,31 @@ int vs_store_move(vs_store *store, int64_t rowid, int64_t into, vs_err *err)
         rc = store_update_row(&change, rowid, &row, store_place_loc(store, &place));
     }
     store_free_old(&old);
+    return store_change_end(&change, rc);
+}
+
+int vs_store_set_tier(vs_store *store, int64_t cell_id, int is_cold, int *out_changed, vs_err *err)
+{
+    store_change change;
+    vs_cell cell;
+    *out_changed = 0;
+    int rc = store_change_begin(store, &change, err);
+    if (rc == SQLITE_OK) {
+        rc = vs_store_cell(store, cell_id, &cell, err);
+    }
+    change.is_begun = 1; /* of what the cell holds nothing changes, so neither do the stamps */
+    for (int i = 0; i < store->declaration.vector_count && rc == SQLITE_OK; i++) {
+        int is_other = 0;
+        if (!cell.is_coded || !vs_store_can_be_cold(store, i)) {
+            continue;
+        }
+        rc = vs_store_has_tier(store, i, cell_id, is_cold, &is_other, err);
+        if (rc == SQLITE_OK && is_other) {
+            *out_changed = 1;
+            rc = is_cold ? vs_store_seal_column(store, i, &cell, err)
+                         : vs_store_thaw_column(store, i, &cell, err);
+        }
+    }
     return store_change_end(&change, rc);
 }
 

@@ -341,14 +341,15 @@ static int write_delete(vs_store *store, sqlite3_value *rowid, vs_err *err)
     return rc == SQLITE_OK && loc != 0 ? vs_store_delete(store, id, err) : rc;
 }
 
-/* INSERT INTO t(t, arg) VALUES(command, arg). */
-static int write_command(vs_index_table *table, sqlite3_value *command, sqlite3_value *arg,
-                         vs_err *err)
+/* INSERT INTO t(t, arg) VALUES(command, arg). columns: all, the declared ones first. */
+static int write_command(vs_index_table *table, sqlite3_value **columns, vs_err *err)
 {
+    sqlite3_value **hidden = columns + table->store.declaration.column_count;
+    sqlite3_value *command = hidden[VS_HIDDEN_COMMAND], *arg = hidden[VS_HIDDEN_ARG];
     const char *name = (const char *)sqlite3_value_text(command);
     if (table->store.declaration.content == NULL || name == NULL ||
         sqlite3_stricmp(name, "sync") != 0) {
-        return vs_maint_command(&table->store, command, arg, err);
+        return vs_maint_command(&table->store, command, arg, columns, err);
     }
     return vs_content_sync(&table->store, arg, table->memory, err);
 }
@@ -382,9 +383,8 @@ int vs_vtab_write_update(sqlite3_vtab *base, int argc, sqlite3_value **argv,
     change.is_update = sqlite3_value_type(argv[0]) != SQLITE_NULL;
     change.old_rowid = sqlite3_value_int64(argv[0]);
     if (is_command) {
-        sqlite3_value **hidden = change.columns + table->store.declaration.column_count;
         *out_rowid = sqlite3_last_insert_rowid(table->store.db); /* it stays */
-        rc = write_command(table, hidden[VS_HIDDEN_COMMAND], hidden[VS_HIDDEN_ARG], &err);
+        rc = write_command(table, change.columns, &err);
     } else {
         rc = write_row(&change, argv[1], out_rowid);
     }

@@ -19,6 +19,7 @@ INSERT INTO notes(rowid, embedding, tenant, id, lang, title)
   SELECT i, (SELECT vec_f32(json_group_array(((i * 37 + j * 101 + i * j * 7) % 201 - 100) / 8.0)) FROM elements WHERE j < 769),
          1 + (i > 80), 'n' || i, CASE i % 3 WHEN 0 THEN 'en' WHEN 1 THEN 'fr' END, 'note ' || i
   FROM numbers;
+INSERT INTO notes(notes, arg, tenant) VALUES ('tier', 'cold', 1);
 DELETE FROM notes WHERE rowid % 30 = 7;
 UPDATE notes SET embedding = NULL, lang = 'none' WHERE rowid IN (3, 85);
 UPDATE notes SET tenant = 2 WHERE rowid = 11;
@@ -37,6 +38,14 @@ INSERT INTO shapes(id, bits, place, wide, hue, name)
          vec_int8((SELECT json_group_array((i * 11 + j * 29) % 200 - 100) FROM elements)),
          vec_bf16((SELECT json_group_array((i * 7 + j * 3) % 16) FROM elements WHERE j < 5)), 'shape ' || i
   FROM numbers WHERE i <= 14;
+
+-- Halves, and between them vectors that are none.
+CREATE VIRTUAL TABLE halves USING vecshard(v float[33] distance_metric=l2sq store=half, n INTEGER);
+INSERT INTO halves(rowid, v, n)
+  SELECT i, vec_f32((SELECT json_group_array((i * 19 + j * 23 + i * j) % 77 - 38 + (i % 5 = 0 AND j = 4) * 4097)
+           FROM elements WHERE j < 33)), i % 3 FROM numbers;
+UPDATE halves SET v = NULL WHERE rowid = 12;
+DELETE FROM halves WHERE rowid = 30;
 
 -- An index over a table.
 CREATE TABLE docs(id INTEGER PRIMARY KEY, embedding BLOB, lang TEXT);

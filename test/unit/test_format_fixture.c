@@ -91,6 +91,7 @@ static const struct {
 } tables[] = {
     {"notes", "rowid, embedding, tenant, id, lang, title"},
     {"shapes", "id, bits, place, wide, hue, name"},
+    {"halves", "rowid, v, n"},
     {"docs", "id, embedding, lang"},
     {"docs_index", "rowid, embedding, lang"},
 };
@@ -123,6 +124,7 @@ static const struct {
     {"shapes", "place", "l2", "vec_f32", 6, " AND name <> 'shape 7'"},
     {"shapes", "wide", "l1", "vec_int8", 7, ""},
     {"shapes", "hue", "dot", "vec_bf16", 8, " AND rowid > 2"},
+    {"halves", "v", "l2sq", "vec_f32", 25, " AND n < 2"},
     {"docs_index", "embedding", "l2sq", "vec_f32", 33, ""},
     {"docs_index", "embedding", "l2sq", "vec_f32", 34, " AND lang = 'fr'"},
 };

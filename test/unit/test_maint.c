@@ -84,10 +84,13 @@ static int command(const char *name, const char *arg)
 {
     sqlite3_value *value = fixture_value(fixture.db, name);
     sqlite3_value *number = fixture_value(fixture.db, arg);
-    int rc = vs_maint_command(&fixture.store, value, number, &fixture.err);
+    sqlite3_value *null = fixture_value(fixture.db, "NULL");
+    sqlite3_value *const columns[] = {null, null, null, null};
+    int rc = vs_maint_command(&fixture.store, value, number, columns, &fixture.err);
     vs_store_forget(&fixture.store);
     sqlite3_value_free(value);
     sqlite3_value_free(number);
+    sqlite3_value_free(null);
     return rc;
 }
 
@@ -258,7 +261,7 @@ static void commands_that_are_none_are_told(void **state)
     (void)state;
     fixture_open_cells(&fixture, 5);
     fixture_must_fail(&fixture, command("'polish'", "NULL"), SQLITE_ERROR,
-                      "t: there is no command 'polish'; there are optimize, merge, rebuild and "
+                      "t: there is no command 'polish'; there are optimize, merge, rebuild, tier and "
                       "integrity-check");
     fixture_must_fail(&fixture, command("''", "NULL"), SQLITE_ERROR, "there is no command ''");
     fixture_must_fail(&fixture, command("'merge'", "NULL"), SQLITE_ERROR,
