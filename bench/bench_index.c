@@ -15,6 +15,7 @@
  *     filter        conditions that 1, 10 and 50 % of the rows meet
  *     batch         vec_search_batch of 64 against single searches
  *     join          ORDER BY vec_distance_cosine through a join, against reading the vectors
+ *     tiers         a cold table against the warm one, queries that were never asked before
  *
  * The float32 scan is the rank kernel of the level in use, which prefetches, over one array with
  * nothing between its rows, and a heap for the k best: what memory allows. A search is the whole
@@ -42,6 +43,7 @@ enum {
     INDEX_K_SMALL = 5,
     INDEX_K_MAX = 16,
     INDEX_QUERIES = 32,
+    INDEX_TIER_QUERIES = 8, /* of a round */
     INDEX_BATCH = 64,
     INDEX_ROUNDS = 31,
     INDEX_WARM = 60, /* searches until all is in memory that comes there */
@@ -880,6 +882,114 @@ static void index_part_join(void)
 
 /* ---- all of it ---- */
 
+/* ---- part: tiers ---- */
+
+/* Searches of one of two tables with the same rows; each is asked the same new queries. */
+typedef struct index_tier {
+    const char *name;
+    const bench_vectors *vectors;
+    sqlite3_stmt *stmt;
+    bench_hit (*answers)[INDEX_K]; /* of the round's queries: the first table writes, the second
+                                      compares */
+    int is_first;
+} index_tier;
+
+/* A query between two others, and off them a little: the same for the same number. */
+static void index_new_query(const bench_vectors *vectors, size_t number, float *out)
+{
+    uint64_t random = number * 7919 + 1;
+    const float *a = vectors->queries + bench_random(&random) % vectors->query_count * vectors->dim;
+    const float *b = vectors->queries + bench_random(&random) % vectors->query_count * vectors->dim;
+
+    for (size_t i = 0; i < vectors->dim; i++) {
+        double noise = (double)(bench_random(&random) >> 40) * 0x1p-24 - 0.5;
+        out[i] = 0.5f * (a[i] + b[i]) + 0.02f * (float)noise;
+    }
+}
+
+static double index_run_tier(void *context, size_t round)
+{
+    index_tier *tier = context;
+    size_t dim = tier->vectors->dim;
+    float *query = malloc(dim * sizeof *query);
+    double seconds = 0.0;
+
+    for (size_t i = 0; i < INDEX_TIER_QUERIES; i++) {
+        bench_hit found[INDEX_K_MAX];
+        size_t count;
+        index_new_query(tier->vectors, round * INDEX_TIER_QUERIES + i, query);
+        seconds += index_step(tier->stmt, tier->name, query, dim, found, INDEX_K, &count);
+        if (tier->is_first) {
+            memcpy(tier->answers[i], found, sizeof tier->answers[i]);
+        } else if (count != INDEX_K ||
+                   memcmp(tier->answers[i], found, sizeof tier->answers[i]) != 0) {
+            bench_die("%s: an answer differs from that of the warm table", tier->name);
+        }
+    }
+    free(query);
+    return seconds;
+}
+
+/* A copy of the table that is cold: made anew each time. */
+static sqlite3 *index_open_cold(const char *path)
+{
+    char *cold_path = sqlite3_mprintf("%s-cold", path);
+    sqlite3 *db = index_open(path, BENCH_INDEXED, NULL);
+    char *sql = sqlite3_mprintf("VACUUM INTO %Q", cold_path);
+
+    (void)remove(cold_path);
+    bench_exec(db, sql);
+    sqlite3_free(sql);
+    sqlite3_close(db);
+    db = index_open(cold_path, BENCH_INDEXED, NULL);
+    bench_exec(db, "INSERT INTO docs(docs, arg) VALUES('tier', 'cold')");
+    bench_exec(db, "VACUUM");
+    sqlite3_free(cold_path);
+    return db;
+}
+
+static double index_pages_bytes(sqlite3 *db)
+{
+    sqlite3_stmt *stmt = bench_prepare(db, "SELECT page_count * page_size FROM pragma_page_count, "
+                                           "pragma_page_size");
+    double bytes = sqlite3_step(stmt) == SQLITE_ROW ? sqlite3_column_double(stmt, 0) : 0.0;
+
+    sqlite3_finalize(stmt);
+    return bytes;
+}
+
+static void index_part_tiers(void)
+{
+    enum { WARM, COLD, WAYS };
+    static bench_hit answers[INDEX_TIER_QUERIES][INDEX_K];
+    bench_vectors vectors;
+    (void)bench_vectors_load("clusters_768_100k", &vectors);
+    char *path = bench_vectors_file(&vectors, BENCH_INDEXED, BENCH_L2, index_folder);
+    sqlite3 *dbs[WAYS] = {index_open(path, BENCH_INDEXED, NULL), index_open_cold(path)};
+    index_tier tiers[WAYS] = {
+        {"warm", &vectors, index_prepare(dbs[WARM], INDEX_K, ""), answers, 1},
+        {"cold", &vectors, index_prepare(dbs[COLD], INDEX_K, ""), answers, 0}};
+    bench_entry entries[WAYS] = {{index_run_tier, &tiers[WARM], {0}},
+                                 {index_run_tier, &tiers[COLD], {0}}};
+
+    bench_race(entries, WAYS, INDEX_ROUNDS);
+    for (int way = 0; way < WAYS; way++) {
+        index_line("8 searches, new queries", &vectors, "l2", INDEX_K, 1, tiers[way].name);
+        bench_line_number("bytes", index_pages_bytes(dbs[way]));
+        bench_line_times(&entries[way], INDEX_ROUNDS);
+        if (way == COLD) {
+            bench_line_bar("100k x 768, l2, new queries, cold / warm",
+                           bench_ratio(&entries[COLD], &entries[WARM], INDEX_ROUNDS), "at most",
+                           3.0, "x");
+        }
+        bench_line_close();
+        sqlite3_finalize(tiers[way].stmt);
+        sqlite3_close(dbs[way]);
+    }
+    sqlite3_free(path);
+    bench_vectors_free(&vectors);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -892,7 +1002,8 @@ static const struct {
                    {"nocache", index_part_nocache},
                    {"filter", index_part_filter},
                    {"batch", index_part_batch},
-                   {"join", index_part_join}};
+                   {"join", index_part_join},
+                   {"tiers", index_part_tiers}};
 
 int main(int argc, char **argv)
 {

@@ -15,7 +15,7 @@ set -eu
 cd "$(dirname -- "$0")/.."
 
 CC=${CC:-cc}
-index_all="hot-768 hot-128 hot-wordnet hot-mnist small index-threads nocache filter index-batch join"
+index_all="hot-768 hot-128 hot-wordnet hot-mnist small index-threads nocache filter index-batch join tiers"
 store_all="first insert commit size index-memory"
 PARTS=${PARTS:-kernels half pass norm batch threads load memory $index_all $store_all text strategies peers}
 RESULTS=${RESULTS:-build/bench/results}
