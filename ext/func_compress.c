@@ -6,13 +6,14 @@
  *
  * Elements are not looked at: a vector with NaN comes back with the same NaN.
  *
- * Calls: frame_read.c, frame_write.c, func.c, value.c.
+ * Calls: frame_read.c, frame_write.c, func.c, func_text.c (dictionaries), value.c.
  * Called by: func.c.
  * Threads: the thread inside a call of the connection.
  */
 #include "func_compress.h"
 
 #include "frame.h"
+#include "func_text.h"
 
 /* ---- Arguments ------------------------------------------------------------------------------- */
 
@@ -88,6 +89,30 @@ static int func_compress_level(sqlite3_context *ctx, sqlite3_value *value, int *
     return SQLITE_OK;
 }
 
+static int func_compress_dict_id(sqlite3_context *ctx, sqlite3_value *value, uint32_t *out,
+                                 vs_err *err)
+{
+    sqlite3_int64 id = sqlite3_value_int64(value);
+    if (sqlite3_value_type(value) != SQLITE_INTEGER || id < 0 || id > VS_DICT_ID_MAX) {
+        const char *text = (const char *)sqlite3_value_text(value);
+        return vs_error(err, SQLITE_ERROR, "%s: the id of a dictionary is a number, not '%s'",
+                        func_compress_who(ctx), text == NULL ? "" : text);
+    }
+    *out = (uint32_t)id;
+    return SQLITE_OK;
+}
+
+/* The dictionary with this id, 0 for none: *out_dict is a reference, and *out what frames take. */
+static int func_compress_dict(sqlite3_context *ctx, uint32_t id, vs_dict **out_dict,
+                              vs_codec_dict *out, vs_err *err)
+{
+    int rc = vs_func_text_dict(ctx, id, VS_DICT_DECODE, out_dict, err);
+    if (rc == SQLITE_OK && *out_dict != NULL) {
+        *out = (vs_codec_dict){(*out_dict)->bytes, (*out_dict)->n, (*out_dict)->id};
+    }
+    return rc;
+}
+
 /* A frame among the arguments: within what the connection may decode. */
 static int func_compress_frame(sqlite3_context *ctx, sqlite3_value *value, vs_frame_info *out,
                                vs_err *err)
@@ -108,12 +133,15 @@ static int func_compress_frame(sqlite3_context *ctx, sqlite3_value *value, vs_fr
 
 /* ---- Functions ------------------------------------------------------------------------------- */
 
-/* vec_compress(v), vec_compress(v, mode), vec_compress(v, mode, level) */
+/* vec_compress(v), vec_compress(v, mode), with a level, with a dictionary */
 static void func_compress(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     vs_frame_options options = {VS_FRAME_AUTO, VS_CODEC_LEVEL_DEFAULT, NULL};
     vs_err err = VS_ERR_INIT;
     vs_frame_shape shape;
+    vs_codec_dict codec;
+    vs_dict *dict = NULL;
+    uint32_t dict_id = 0;
     const void *data = NULL;
     void *frame = NULL;
     size_t n = 0;
@@ -124,12 +152,20 @@ static void func_compress(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     if (rc == SQLITE_OK && argc > 2) {
         rc = func_compress_level(ctx, argv[2], &options.level, &err);
     }
+    if (rc == SQLITE_OK && argc > 3) {
+        rc = func_compress_dict_id(ctx, argv[3], &dict_id, &err);
+    }
+    if (rc == SQLITE_OK) {
+        rc = func_compress_dict(ctx, dict_id, &dict, &codec, &err);
+        options.dict = dict == NULL ? NULL : &codec;
+    }
     if (rc == SQLITE_OK) {
         rc = func_compress_read(ctx, argv[0], &data, &shape, &err);
     }
     if (rc == SQLITE_OK) {
         rc = vs_frame_encode(func_compress_who(ctx), data, &shape, &options, &frame, &n, &err);
     }
+    vs_cached_unref(dict);
     if (rc != SQLITE_OK) {
         vs_error_result(ctx, rc, &err);
         return;
@@ -144,14 +180,21 @@ static void func_compress_undo(sqlite3_context *ctx, int argc, sqlite3_value **a
         0, VS_SUBTYPE_F32, VS_SUBTYPE_F16, VS_SUBTYPE_BF16, VS_SUBTYPE_I8, VS_SUBTYPE_BIT, 0};
     vs_err err = VS_ERR_INIT;
     vs_frame_info info;
+    vs_codec_dict codec;
+    vs_dict *dict = NULL;
     void *raw = NULL;
     if (vs_func_any_null(argc, argv)) {
         return;
     }
     int rc = func_compress_frame(ctx, argv[0], &info, &err);
     if (rc == SQLITE_OK) {
-        rc = vs_frame_decode(func_compress_who(ctx), &info, NULL, &raw, &err);
+        rc = func_compress_dict(ctx, info.dict_id, &dict, &codec, &err);
     }
+    if (rc == SQLITE_OK) {
+        rc = vs_frame_decode(func_compress_who(ctx), &info, dict == NULL ? NULL : &codec, &raw,
+                             &err);
+    }
+    vs_cached_unref(dict);
     if (rc != SQLITE_OK) {
         vs_error_result(ctx, rc, &err);
         return;
@@ -218,6 +261,7 @@ static const vs_func_entry func_compress_entries[] = {
     {"vec_compress", 1, VS_FUNC_READS, 0, func_compress, NULL, NULL},
     {"vec_compress", 2, VS_FUNC_READS, 0, func_compress, NULL, NULL},
     {"vec_compress", 3, VS_FUNC_READS, 0, func_compress, NULL, NULL},
+    {"vec_compress", 4, SQLITE_SUBTYPE, 0, func_compress, NULL, NULL}, /* reads a dictionary */
     {"vec_decompress", 1, VS_FUNC_MAKES, 0, func_compress_undo, NULL, NULL},
     {"vec_compress_info", 1, VS_FUNC_MAKES, 0, func_compress_info, NULL, NULL},
 };

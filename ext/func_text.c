@@ -230,12 +230,8 @@ static text_dicts *func_text_dicts_get(sqlite3_context *ctx, sqlite3 *db)
     return dicts;
 }
 
-/*
- * The dictionary `id` for a level of compression or VS_DICT_DECODE; *out is a reference, NULL for
- * id 0. Reading the table must not come back here: a column of it could be computed by these
- * functions.
- */
-static int func_text_dict(sqlite3_context *ctx, uint32_t id, int level, vs_dict **out, vs_err *err)
+/* Reading the table must not come back here: a column of it could be computed by these functions. */
+int vs_func_text_dict(sqlite3_context *ctx, uint32_t id, int level, vs_dict **out, vs_err *err)
 {
     const vs_func *func = sqlite3_user_data(ctx);
     vs_conn *conn = func->conn;
@@ -292,7 +288,7 @@ static int func_text_pack_checked(sqlite3_context *ctx, sqlite3_value *value, ui
                         "%s: the text has %llu bytes, more than the limit of %llu", who,
                         (unsigned long long)n, (unsigned long long)limit);
     }
-    int rc = func_text_dict(ctx, id, VS_DICT_LEVEL, &dict, err);
+    int rc = vs_func_text_dict(ctx, id, VS_DICT_LEVEL, &dict, err);
     if (rc == SQLITE_OK) {
         rc = vs_packed_make(&func->conn->packer, who, text, n, dict, &row, &row_n, err);
     }
@@ -374,7 +370,7 @@ static void func_text_unpack(sqlite3_context *ctx, int argc, sqlite3_value **arg
                             func_text_limit(conn->db), &packed, &err);
     }
     if (rc == SQLITE_OK) { /* first: reading the table may run functions that use the packer */
-        rc = func_text_dict(ctx, packed.dict_id, VS_DICT_DECODE, &dict, &err);
+        rc = vs_func_text_dict(ctx, packed.dict_id, VS_DICT_DECODE, &dict, &err);
     }
     if (rc == SQLITE_OK) {
         rc = vs_packed_check(&conn->packer, who, &packed, &err);

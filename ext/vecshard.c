@@ -133,6 +133,7 @@ static const struct {
     {"vec_compress", 1},
     {"vec_compress", 2},
     {"vec_compress", 3},
+    {"vec_compress", 4},
     {"vec_decompress", 1},
     {"vec_compress_info", 1},
     {"vec_train_dict", -1},

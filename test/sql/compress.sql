@@ -41,3 +41,19 @@ SELECT vec_compress(x, 'auto', 20) FROM v LIMIT 1;
 SELECT vec_config('max_decoded_mb', 0);
 SELECT vec_decompress(z) FROM archive LIMIT 1;
 SELECT vec_config('max_decoded_mb', 64);
+
+--# with a dictionary: the frame names it, and it is found again
+CREATE TABLE notes(x TEXT);
+WITH RECURSIVE r(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM r WHERE i < 1000)
+  INSERT INTO notes SELECT json_object('id', i, 'lang', 'en', 'title', 'document number ' || i, 'tags', json_array('a' || i % 7, 'b' || i % 11)) FROM r;
+SELECT vec_dict_add(vec_train_dict(x)) > 0 AS added FROM notes;
+SELECT count(*) AS rows, sum(length(vec_compress(CAST(x AS BLOB), 'raw', 3, id)) < length(vec_compress(CAST(x AS BLOB), 'raw', 3))) > 900 AS smaller,
+  sum(CAST(vec_decompress(vec_compress(CAST(x AS BLOB), 'raw', 3, id)) AS TEXT) = x) AS same,
+  sum(json_extract(vec_compress_info(vec_compress(CAST(x AS BLOB), 'raw', 3, id)), '$.dictionary') = id) AS named FROM notes, vecshard_dict;
+CREATE TABLE packed AS SELECT vec_compress(CAST(x AS BLOB), 'raw', 3, id) AS f FROM notes, vecshard_dict LIMIT 1;
+UPDATE vecshard_dict SET id = 40000;
+SELECT typeof(vec_compress(x'0102030405', 'raw', 3, 40001)) FROM packed;
+SELECT vec_compress(x'0102030405', 'raw', 3, 'none') FROM packed;
+SELECT vec_compress(x'0102030405', 'raw', 3, 0) IS NOT NULL AS without FROM packed;
+DROP TABLE vecshard_dict;
+SELECT vec_decompress(f) IS NULL FROM packed WHERE vec_compress_info(f) IS NULL;
