@@ -5,7 +5,7 @@
 #
 #   unit kernels differential fault   cmocka programs; unit, differential and fault on both SQLites
 #   sql      golden tests, also in a defensive host and on the scalar level; refusal of an old SQLite
-#   fuzz     replay of the fuzzers' corpora
+#   fuzz     replay of the fuzzers' corpora; half a minute of fuzzing what decodes compressed bytes
 #   docs     the SQL blocks of README.md and docs/
 #   package  what is shipped: exports, reproducible builds, amalgamation, install, wording
 #   asan     the sanitizer builds of the above (make check-asan)
@@ -22,7 +22,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 2
 
 # The longest first, so that they do not stand alone at the end.
-parts=${*:-kernels package fault differential unit sql fuzz docs}
+parts=${*:-kernels fuzz package fault differential unit sql docs}
 jobs=${JOBS:-1}
 mkdir -p build/test
 VS_TEST_DIR=$(mktemp -d "$PWD/build/test/run.XXXXXX") || exit 2
@@ -80,7 +80,10 @@ for part in $parts; do
         done
         add sql "sql refuses SQLite 3.37" 60 "sh test/sql/refuse.sh"
         ;;
-    fuzz) add_corpora fuzz "" ;;
+    fuzz)
+        add fuzz "decoders fuzzed" 900 "sh test/fuzz/decoders.sh"
+        add_corpora fuzz ""
+        ;;
     docs) add docs "docs" 300 "sh test/docs/run_docs.sh" ;;
     asan)
         for folder in unit kernels fault differential; do
