@@ -18,7 +18,6 @@
 #include "distance.h"
 
 #define DECLARE_CODED_DIM_MIN 32 /* below, codes save nothing */
-#define DECLARE_HALF_DIM_MIN 8   /* below, a record with halves is hardly smaller */
 #define DECLARE_SHOWN 64         /* bytes of the text that a message repeats */
 #define DECLARE_OPTIONS_MAX 3
 
@@ -390,11 +389,11 @@ static int declare_store(declare_reader *reader, const char *column, vs_vector_s
                         "%s: column \"%w\": store= is for float32 vectors, and these are %s",
                         reader->who, column, vsk_type_name(spec->type));
     }
-    if (is_half && spec->dim < DECLARE_HALF_DIM_MIN) {
+    if (is_half && spec->dim < VS_DECLARE_HALF_DIM_MIN) {
         return vs_error(reader->err, SQLITE_ERROR,
                         "%s: column \"%w\": store=half is for vectors of %d or more dimensions, "
                         "and these have %lld",
-                        reader->who, column, DECLARE_HALF_DIM_MIN, (long long)spec->dim);
+                        reader->who, column, VS_DECLARE_HALF_DIM_MIN, (long long)spec->dim);
     }
     spec->stored = is_f16 ? VSK_F16 : VSK_F32;
     spec->is_half = is_half;

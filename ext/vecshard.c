@@ -20,6 +20,7 @@
 #include "vecshard.h"
 #include "vtab_each.h"
 #include "vtab_index.h"
+#include "vtab_report.h"
 #include "vtab_search.h"
 #include "vtab_stats.h"
 
@@ -144,6 +145,7 @@ static const struct {
     {"vec_unpack_text", 1},
     {"vec_config", 1},
     {"vec_config", 2},
+    {"vec_compress_report", VECSHARD_MODULE},
     {"vec_each", VECSHARD_MODULE},
     {"vec_kernels", VECSHARD_MODULE},
     {"vec_stats", VECSHARD_MODULE},
@@ -170,10 +172,10 @@ static void vecshard_unregister(sqlite3 *db)
 /* vec_config comes last: where it exists, an earlier registration was complete. */
 static int vecshard_register(vs_conn *conn)
 {
-    static int (*const steps[])(vs_conn *) = {vs_func_register,       vs_agg_register,
-                                              vs_func_text_register,  vs_vtab_each_register,
-                                              vs_vtab_stats_register, vs_vtab_search_register,
-                                              vs_vtab_index_register, vs_settings_register};
+    static int (*const steps[])(vs_conn *) = {
+        vs_func_register,        vs_agg_register,        vs_func_text_register,
+        vs_vtab_each_register,   vs_vtab_stats_register, vs_vtab_report_register,
+        vs_vtab_search_register, vs_vtab_index_register, vs_settings_register};
     int rc = SQLITE_OK;
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof steps / sizeof steps[0]; i++) {
         rc = steps[i](conn);
