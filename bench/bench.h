@@ -184,6 +184,12 @@ void bench_vectors_insert(sqlite3 *db, const bench_vectors *vectors, bench_table
 /* What to load for a table: VECSHARD_SO or SQLITE_VEC_SO; NULL for plain tables and where unset. */
 const char *bench_table_extension(bench_table table);
 
+/* ---- texts (bench_json.c) ---- */
+
+/* One row of JSON metadata, 200 to 900 bytes, mean about 500; its bytes without the final 0. */
+enum { BENCH_JSON_ROW_BYTES = 1200 };
+size_t bench_json_row(char *out, size_t room, uint64_t *random);
+
 /* ---- processes (bench_support.c) ---- */
 
 /*

@@ -3,8 +3,8 @@
 #
 #     sh bench/run.sh                         into build/bench/results
 #     RESULTS=bench/results sh bench/run.sh   into the recorded results, with RESULTS.md and plots
-#     PARTS="pass norm" sh bench/run.sh       kernels, half, text, strategies, peers, or parts of
-#                                             bench_sqlite.c, bench_index.c and bench_store.c
+#     PARTS="pass norm" sh bench/run.sh       kernels, half, text, compress, strategies, peers, or
+#                                             parts of bench_sqlite.c, bench_index.c, bench_store.c
 #     PARTS=hot-768 BENCH_FRESH=1 ...         makes the indexed tables anew
 #     BENCH_CLOCK=cpu sh bench/run.sh         the process's own time, on a machine that is not idle
 #
@@ -17,7 +17,8 @@ cd "$(dirname -- "$0")/.."
 CC=${CC:-cc}
 index_all="hot-768 hot-128 hot-wordnet hot-mnist small index-threads nocache filter index-batch join tiers"
 store_all="first insert commit size index-memory"
-PARTS=${PARTS:-kernels half pass norm batch threads load memory $index_all $store_all text strategies peers}
+alone="kernels half pass norm batch threads load memory text compress strategies peers"
+PARTS=${PARTS:-$alone $index_all $store_all}
 RESULTS=${RESULTS:-build/bench/results}
 VECSHARD_SO=${VECSHARD_SO:-$PWD/vecshard}
 VECSHARD_COMMIT=${VECSHARD_COMMIT:-$(git rev-parse --short HEAD 2> /dev/null || true)}
@@ -109,8 +110,18 @@ fi
 
 if wanted text; then
     # shellcheck disable=SC2086
-    $CC $flags -o build/bench/bench_text bench/bench_text.c $shared -lsqlite3 -lm
+    $CC $flags -o build/bench/bench_text bench/bench_text.c bench/bench_json.c $shared \
+        -lsqlite3 -lm
     build/bench/bench_text build/bench > "$RESULTS/$date-text.jsonl"
+fi
+
+if wanted compress; then
+    # shellcheck disable=SC2086
+    $CC $flags -O2 -DVS_STATIC -ffp-contract=off -o build/bench/bench_compress \
+        bench/bench_compress.c bench/bench_json.c bench/bench_vectors.c $shared ext/frame_*.c \
+        ext/half.c ext/codec.c ext/crc32c.c ext/decimal.c ext/error.c kernels/*.c kernels/*/*.c \
+        -lsqlite3 -lzstd -lm
+    build/bench/bench_compress > "$RESULTS/$date-compress.jsonl"
 fi
 
 if wanted strategies; then
