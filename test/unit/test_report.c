@@ -7,7 +7,6 @@
 #include <math.h>
 
 #include "../../ext/frame.h"
-#include "../../ext/half.h"
 
 enum { DIM = 64, ROWS = 300 };
 
@@ -296,6 +295,26 @@ static void gaps_among_the_ids_are_passed_over(void **state)
                   "150.0");
 }
 
+/* Pages that the statement looks at. */
+static int pages_of(const char *sql)
+{
+    int before = 0, after = 0, most = 0;
+    sqlite3_db_status(db, SQLITE_DBSTATUS_CACHE_HIT, &before, &most, 0);
+    (void)number(sql);
+    sqlite3_db_status(db, SQLITE_DBSTATUS_CACHE_HIT, &after, &most, 0);
+    return after - before;
+}
+
+static void a_large_table_costs_no_more_than_a_small_one(void **state)
+{
+    static const char sql[] = "SELECT share FROM vec_compress_report('t', 'v', 100)";
+    (void)state;
+    fill_vectors(3000, 0);
+    int small = pages_of(sql);
+    fill_vectors(60000, 0);
+    assert_true(pages_of(sql) < 2 * small);
+}
+
 static void nulls_are_passed_over(void **state)
 {
     (void)state;
@@ -349,6 +368,22 @@ static void columns_of_indexed_tables_are_read_through_them(void **state)
     vs_test_fails(db, "SELECT * FROM vec_compress_report('x', 'distance')",
                   "vec_compress_report: table x has no column distance");
     vs_test_run(db, "DROP TABLE x");
+}
+
+static void tables_of_every_kind_have_a_report(void **state)
+{
+    (void)state;
+    fill_vectors(ROWS, 4);
+    vs_test_run(db, "ATTACH ':memory:' AS other; CREATE TABLE other.k(key INTEGER PRIMARY KEY, v) "
+                    "WITHOUT ROWID; INSERT INTO other.k SELECT id, v FROM t;"
+                    "CREATE TEMP TABLE few(v); INSERT INTO few VALUES (vec_f32('[1,2]'))");
+    vs_test_gives(db, "SELECT choice FROM vec_compress_report('other.k', 'v') WHERE recommended",
+                  "store=half");
+    vs_test_gives(db,
+                  "SELECT share, ratio, note FROM vec_compress_report('few', 'v') WHERE choice = "
+                  "'store=half'",
+                  "0.0|1.0|needs 8 dimensions");
+    vs_test_run(db, "DROP TABLE few; DETACH other");
 }
 
 static void hostile_names_are_names(void **state)
@@ -445,9 +480,11 @@ int main(void)
         cmocka_unit_test(texts_that_do_not_shrink_are_to_stay),
         cmocka_unit_test(the_sample_is_as_large_as_told_and_always_the_same),
         cmocka_unit_test(gaps_among_the_ids_are_passed_over),
+        cmocka_unit_test(a_large_table_costs_no_more_than_a_small_one),
         cmocka_unit_test(nulls_are_passed_over),
         cmocka_unit_test(large_values_make_the_sample_smaller),
         cmocka_unit_test(columns_of_indexed_tables_are_read_through_them),
+        cmocka_unit_test(tables_of_every_kind_have_a_report),
         cmocka_unit_test(hostile_names_are_names),
         cmocka_unit_test(errors_are_sentences),
         cmocka_unit_test(a_column_holds_one_kind_of_values),
