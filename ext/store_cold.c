@@ -377,6 +377,22 @@ int vs_store_thaw_column(vs_store *store, int vector, const vs_cell *cell, vs_er
     return rc;
 }
 
+/* Has the block, which is open, records of this row of t_vectors? */
+static int cold_has_group(const vs_store *store, int vector, int64_t group,
+                          const vs_store_cold *cold)
+{
+    uint32_t per_row = store->geometry.vectors[vector].per_row;
+    uint32_t first =
+        (uint32_t)(group % (int64_t)store->geometry.vectors[vector].per_block) * per_row;
+    const uint8_t *kinds = cold->rowids + 8 * (size_t)cold_records(store, vector);
+    for (uint32_t i = first; i < first + per_row; i++) {
+        if (kinds[i] != COLD_UNUSED) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Overwrites the records of one row of t_vectors in its block, which is open; without records the
  * block goes. */
 static int cold_forget(vs_store *store, int vector, int64_t group, vs_store_cold *cold, vs_err *err)
@@ -412,28 +428,27 @@ int vs_store_warm_group(vs_store *store, int vector, const vs_cell *cell, uint32
 {
     uint32_t per_row = store->geometry.vectors[vector].per_row;
     uint32_t first = slot / per_row * per_row;
-    int64_t loc = cell->id * (int64_t)store->geometry.slots + (int64_t)first;
+    int64_t group =
+        vs_store_group(store, vector, cell->id * (int64_t)store->geometry.slots + (int64_t)first);
     vs_store_cold cold = {0};
     int is_there = 0, is_cold = 0, is_secure = 0;
-    int rc = vs_store_has_row(store, vector, VS_SQL_VECTORS, vs_store_group(store, vector, loc),
-                              &is_there, err);
-    if (rc != SQLITE_OK || is_there) {
-        return rc;
-    }
-    uint8_t *group = sqlite3_malloc64(vs_store_group_bytes(store, vector));
-    rc = group == NULL ? SQLITE_NOMEM
-                       : vs_store_cold_group(store, vector, vs_store_group(store, vector, loc),
-                                             &cold, group, &is_cold, err);
-    if (rc == SQLITE_OK && is_cold) {
-        rc = vs_store_write_group(store, vector, cell, first, group, err);
-    }
-    if (rc == SQLITE_OK && is_cold) {
+    int rc = vs_store_has_row(store, vector, VS_SQL_VECTORS, group, &is_there, err);
+    if (rc == SQLITE_OK) {
         rc = vs_store_is_secure(store, &is_secure, err);
     }
-    if (rc == SQLITE_OK && is_secure) {
-        rc = cold_forget(store, vector, vs_store_group(store, vector, loc), &cold, err);
+    if (rc != SQLITE_OK || (is_there && !is_secure)) {
+        return rc;
+    }
+    uint8_t *records = sqlite3_malloc64(vs_store_group_bytes(store, vector));
+    rc = records == NULL ? SQLITE_NOMEM
+                         : vs_store_cold_group(store, vector, group, &cold, records, &is_cold, err);
+    if (rc == SQLITE_OK && is_cold && !is_there) {
+        rc = vs_store_write_group(store, vector, cell, first, records, err);
+    }
+    if (rc == SQLITE_OK && is_cold && is_secure && cold_has_group(store, vector, group, &cold)) {
+        rc = cold_forget(store, vector, group, &cold, err);
     }
     vs_store_cold_close(&cold);
-    sqlite3_free(group);
+    sqlite3_free(records);
     return rc;
 }

@@ -30,7 +30,8 @@ int vs_store_seal_column(vs_store *store, int vector, const vs_cell *cell, vs_er
 int vs_store_thaw_column(vs_store *store, int vector, const vs_cell *cell, vs_err *err);
 
 /* Before a slot whose group is in use is written: brings the group back if it is cold. Where what is
- * deleted has to be overwritten (secure_delete), nothing of it stays in the block. */
+ * deleted has to be overwritten (secure_delete), nothing of it stays in the block, also of a group
+ * that came back before. */
 int vs_store_warm_group(vs_store *store, int vector, const vs_cell *cell, uint32_t slot,
                         vs_err *err);
 

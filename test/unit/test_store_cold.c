@@ -436,6 +436,23 @@ static void nothing_is_left_of_removed_vectors(void **state)
     }
 }
 
+/* A write to a group, made while nothing had to be overwritten, has left an old copy of its
+ * neighbour. */
+static void nothing_is_left_after_writes_beside_it(void **state)
+{
+    sqlite3 *db = open_tables();
+    (void)state;
+    cold_run_both(db, "UPDATE %s SET s = make_on_grid(20, 520) WHERE rowid = 20");
+    vs_test_run(db, "PRAGMA secure_delete = off; " COLD);
+    cold_run_both(db, "UPDATE %s SET f = NULL, s = NULL WHERE rowid IN (18, 22)");
+    vs_test_run(db, "PRAGMA secure_delete = on");
+    cold_run_both(db, "DELETE FROM %s WHERE rowid = 20");
+    assert_int_equal(copies_of(db, 0, "make_vector(20, 1024)"), 0);
+    assert_int_equal(copies_of(db, 4, "make_on_grid(20, 520)"), 0);
+    cold_compare(db);
+    vs_test_close(db);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -455,6 +472,7 @@ int main(void)
         cmocka_unit_test(renamed_copied_and_dropped),
         cmocka_unit_test(attached_tables_are_cold_too),
         cmocka_unit_test(nothing_is_left_of_removed_vectors),
+        cmocka_unit_test(nothing_is_left_after_writes_beside_it),
     };
     return cmocka_run_group_tests_name("store_cold", tests, NULL, NULL);
 }
