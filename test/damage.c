@@ -38,7 +38,8 @@ static const damage_design designs[DAMAGE_KINDS] = {
      "INSERT INTO t(rowid, p, x, m, a, v, w, u) VALUES(?1, 1 + (?1 > 36 AND ?1 < 53), "
      "CASE WHEN ?1 < 53 THEN 'a' END, 'm' || (?1 % 3), ?1 / 2.0, "
      "iif(?1 % 11, ?2, NULL), iif(?1 % 13, ?3, zeroblob(6272)), ?4)",
-     "INSERT INTO q SELECT v, w, u FROM t WHERE rowid = 7; DELETE FROM t WHERE rowid IN (40, 45);",
+     "INSERT INTO q SELECT v, w, u FROM t WHERE rowid = 7; DELETE FROM t WHERE rowid IN (40, 45);"
+     "INSERT INTO t(t, arg, p, x) VALUES('tier', 'cold', 2, 'a')",
      {{"v", VSK_F32, 64}, {"w", VSK_F16, WIDE}, {"u", VSK_I8, 8}},
      3,
      56},
@@ -47,7 +48,8 @@ static const damage_design designs[DAMAGE_KINDS] = {
      "INSERT INTO t(rowid, id, m, v, u, h) VALUES(?1, 'key' || ?1, 'm' || (?1 % 3), "
      "iif(?1 % 11, ?2, NULL), ?3, iif(?1 % 3, vec_f32(vec_f16(vec_f32(?4))), iif(?1 % 9, ?4, "
      "NULL)))",
-     "INSERT INTO q SELECT v, u, h FROM t WHERE rowid = 7; DELETE FROM t WHERE rowid = 20",
+     "INSERT INTO q SELECT v, u, h FROM t WHERE rowid = 7; DELETE FROM t WHERE rowid = 20; "
+     "INSERT INTO t(t, arg) VALUES('tier', 'cold'); UPDATE t SET v = v, h = h WHERE rowid < 17",
      {{"v", VSK_F32, WIDE}, {"u", VSK_BIT, 64}, {"h", VSK_F32, 64}},
      3,
      37},
@@ -109,6 +111,13 @@ static size_t damage_add_fields(damage_field *fields, size_t count, size_t base,
     return count;
 }
 
+/* Records of a block of t_cold<n>. */
+static size_t damage_records(const damage_image *image, int vector)
+{
+    return (size_t)image->geometry.vectors[vector].per_block *
+           image->geometry.vectors[vector].per_row;
+}
+
 /* The fields in the bytes of a site; of records and codes those of the first and the last slot. */
 static size_t damage_fields(const damage_image *image, const damage_site *site,
                             damage_field fields[FIELDS_MAX])
@@ -118,6 +127,8 @@ static size_t damage_fields(const damage_image *image, const damage_site *site,
     static const uint8_t record[] = {0, 4, 8, 16, 20};
     static const uint8_t code[] = {0, 4, 8, 16, 20, 24, 28, 32, 36, 40, 44, 48};
     static const uint8_t description[] = {0, 4, 8, 16, 20, 24, 28};
+    static const uint8_t block[] = {0, 4, 8, 16, 20, 24, 32};
+    static const uint8_t behind[] = {0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52};
     size_t n = site->bytes, count = 0;
     size_t slots = image->geometry.slots;
     size_t half_bytes = image->geometry.vectors[site->vector].half_bytes;
@@ -137,6 +148,10 @@ static size_t damage_fields(const damage_image *image, const damage_site *site,
         count = damage_add_fields(fields, 0, 0, n, code, sizeof code, 4);
         count = damage_add_fields(fields, count, (slots - 1) * coarse, n, code, sizeof code, 4);
         return damage_add_fields(fields, count, slots * coarse, n, record, 1, 0);
+    case DAMAGE_COLD: /* the header, two rowids, the first kinds, then the frame */
+        count = damage_add_fields(fields, 0, 0, n, block, sizeof block, 0x64);
+        return damage_add_fields(fields, count, 24 + 8 * damage_records(image, site->vector), n,
+                                 behind, sizeof behind, 0);
     default:
         return damage_add_fields(fields, 0, 0, n, description, sizeof description, 4);
     }
@@ -213,6 +228,13 @@ static void damage_add_vectors(damage_image *image, sqlite3 *db, int vector)
         site.role = DAMAGE_CODES;
         snprintf(site.table, sizeof site.table, "t_codes%d", vector);
         damage_add_sites(image, db, &site, "1");
+    }
+    if (image->geometry.vectors[vector].per_block > 0) {
+        size_t before = image->site_count;
+        site.role = DAMAGE_COLD;
+        snprintf(site.table, sizeof site.table, "t_cold%d", vector);
+        damage_add_sites(image, db, &site, "1");
+        assert_true(image->site_count > before);
     }
 }
 
@@ -629,6 +651,7 @@ const damage_statement damage_statements[] = {
      "INSERT INTO t(p, x, v, w, u) SELECT value, 'n', v, w, u FROM q, (SELECT 2 AS value UNION ALL "
      "SELECT 9)"},
     {PARTED, DAMAGE_WRITE, "UPDATE t SET p = 2 WHERE rowid = 3"},
+    {PARTED, DAMAGE_WRITE, "UPDATE t SET v = NULL, w = NULL WHERE rowid IN (39, 44)"},
     {PARTED, DAMAGE_WRITE, "UPDATE t SET x = 'a' WHERE rowid = 53"},
     {KEYED, DAMAGE_WRITE, "INSERT INTO t(id, v, u) SELECT 'new', v, u FROM q"},
     {KEYED, DAMAGE_WRITE, "INSERT OR REPLACE INTO t(id, v, u) SELECT 'key5', v, u FROM q"},
@@ -642,6 +665,8 @@ const damage_statement damage_statements[] = {
     {CONTENT, DAMAGE_WRITE, "UPDATE docs SET id = 200 WHERE id = 16"},
     {CONTENT, DAMAGE_WRITE, "UPDATE docs SET m = 'm5' WHERE m = 'm2'"},
     {CONTENT, DAMAGE_WRITE, "DELETE FROM docs WHERE id IN (2, 22, 37)"},
+    {OWN, DAMAGE_WRITE, "INSERT INTO t(t, arg) VALUES('tier', 'warm')"},
+    {OWN, DAMAGE_WRITE, "INSERT INTO t(t, arg) VALUES('tier', 'cold')"},
     {ALL, DAMAGE_WRITE, "INSERT INTO t(t, arg) VALUES('merge', 3)"},
     {ALL, DAMAGE_WRITE, SEARCH_V},
     {ALL, DAMAGE_WRITE, "INSERT INTO t(t) VALUES('optimize')"},

@@ -13,8 +13,8 @@
 #include "../ext/format.h"
 
 typedef enum damage_kind {
-    DAMAGE_PARTED,  /* two partition keys; float32, float16 and int8 vectors */
-    DAMAGE_KEYED,   /* TEXT PRIMARY KEY; store=f16, bit and store=half vectors */
+    DAMAGE_PARTED, /* two partition keys, one of the partitions cold; float32, float16 and int8 vectors */
+    DAMAGE_KEYED,   /* TEXT PRIMARY KEY; store=f16, bit and store=half vectors; one cell cold */
     DAMAGE_CONTENT, /* an index over docs */
     DAMAGE_KINDS
 } damage_kind;
@@ -25,13 +25,14 @@ typedef enum damage_role {
     DAMAGE_PARTS,
     DAMAGE_ROWS,
     DAMAGE_VECTORS,
-    DAMAGE_CODES
+    DAMAGE_CODES,
+    DAMAGE_COLD
 } damage_role;
 
 /* One value in a shadow table. For the column of the key the variants are of the row as a whole. */
 typedef struct damage_site {
     damage_role role;
-    int vector;     /* n of t_vectors<n>, t_codes<n> */
+    int vector;     /* n of t_vectors<n>, t_codes<n>, t_cold<n> */
     int is_key;     /* the column is the key of the table */
     int is_data;    /* an ordinary value of a row: any other one is as right */
     int is_coded;   /* t_vectors<n>: codes tell what the vectors are */
