@@ -13,6 +13,8 @@
 
 enum { DIM = 4096 }; /* 16 rows make a cell full */
 
+#define COLD "INSERT INTO t(t, arg) VALUES ('tier', 'cold')"
+
 const char index_earlier[] =
     "INSERT INTO t(rowid, v, w, g, tag, name) VALUES (900, vec(900), vec_bit(x'0102030405060708'), "
     "4, 9, 'k900');"
@@ -47,6 +49,13 @@ const index_step index_changes[] = {
     {"DELETE FROM t WHERE g = 1 AND tag < 7", "INSERT INTO t(t, arg) VALUES ('merge', 2)"},
     {NULL, "INSERT INTO t(t) VALUES ('rebuild')"},
     {NULL, "INSERT INTO docs_index(docs_index) VALUES ('rebuild')"},
+    {NULL, COLD},
+    {NULL, "INSERT INTO t(t, arg, g) VALUES ('tier', 'cold', 1)"},
+    {COLD, "INSERT INTO t(t, arg) VALUES ('tier', 'warm')"},
+    {COLD, "INSERT INTO t(t) VALUES ('rebuild')"},
+    {COLD, "INSERT OR REPLACE INTO t(rowid, v, g, name) VALUES (4, vec(102), 1, 'k22')"},
+    {COLD, "UPDATE t SET v = vec(104), g = iif(rowid = 4, 1, 2) WHERE rowid IN (3, 4)"},
+    {COLD "; PRAGMA secure_delete = on", "DELETE FROM t WHERE rowid IN (3, 4)"},
     {NULL, "CREATE VIRTUAL TABLE u USING vecshard(v float[64], g PARTITION KEY, name TEXT PRIMARY "
            "KEY, +note)"},
     {NULL, "CREATE VIRTUAL TABLE pages_index USING vecshard(v float[4096], tag INTEGER, "
@@ -95,6 +104,9 @@ const index_step index_reads[] = {
            "rowid = 7), 5)"},
     {NULL, "SELECT id, distance FROM vec_search('docs', 'v', vec(7), 5)"},
     {NULL, "SELECT rowid, distance, v FROM docs_index WHERE v MATCH vec(7) AND tag > 1 LIMIT 5"},
+    {COLD, "SELECT rowid, distance, v FROM t WHERE v MATCH vec(7) AND k = 5"},
+    {COLD, "SELECT rowid, v FROM t WHERE g = 1"},
+    {COLD, "INSERT INTO t(t) VALUES ('integrity-check')"},
     {NULL, "INSERT INTO t(t) VALUES ('integrity-check')"},
     {NULL, "INSERT INTO docs_index(docs_index) VALUES ('integrity-check')"},
 };

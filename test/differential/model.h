@@ -9,6 +9,7 @@
  *   model_tables.c   databases and tables of a case
  *   model_changes.c  INSERT, UPDATE, DELETE, transactions
  *   model_search.c   searches of every form, and all rows, compared
+ *   model_tiers.c    cold and warm vectors
  *   model_files.c    upkeep, copies of the database, reopening, what is left of removed vectors
  *   model_steps.c    the mix of all these
  */
@@ -102,6 +103,12 @@ void model_end_transaction(model *test);
 /* ---- model_search.c */
 void model_compare_rows(model *test);
 void model_compare_search(model *test);
+
+/* ---- model_tiers.c */
+/* Seals the table, or one of its partitions, or brings it back. */
+void model_tier(model *test);
+/* Do blocks of a column have these bytes among their vectors? */
+int model_blocks_have(model *test, int column, const void *bytes, size_t n);
 
 /* ---- model_files.c */
 void model_upkeep(model *test);

@@ -68,15 +68,17 @@ void model_upkeep(model *test)
         "SELECT vec_config('cache_mb', 256), vec_config('threads', 2)",
         "PRAGMA incremental_vacuum(3)",
     };
-    uint32_t what = model_pick(test, 11);
+    uint32_t what = model_pick(test, 14);
     if (what < VS_TEST_COUNT(statements)) {
         model_run(test, statements[what]);
     } else if (what == 8) {
         rename_table(test);
     } else if (what == 9) {
         vacuum(test);
-    } else {
+    } else if (what == 10) {
         model_check(test);
+    } else {
+        model_tier(test);
     }
 }
 
@@ -375,17 +377,21 @@ static void write_mark(model *test, const char *format, int column, const unsign
     sqlite3_free(marked);
 }
 
-static int stored_mark_is_left(model *test, const model_kind *kind, const unsigned char *vector)
+/* As it is, in blocks, or as halves. */
+static int stored_mark_is_left(model *test, int column, const unsigned char *vector)
 {
     unsigned char halves[MODEL_BYTES_MAX / 2];
-    if (is_left(test, vector, model_vector_bytes(kind))) {
+    const model_kind *kind = test->kinds[column];
+    size_t n = model_vector_bytes(kind);
+    if (is_left(test, vector, n) || model_blocks_have(test, column, vector, n)) {
         return 1;
     }
     if (strstr(kind->declaration, "store=") == NULL) {
         return 0;
     }
     vsk_get()->from_f32[VSK_F16]((const float *)(const void *)vector, halves, kind->dim);
-    return is_left(test, halves, 2 * kind->dim);
+    return is_left(test, halves, 2 * kind->dim) ||
+           model_blocks_have(test, column, halves, 2 * kind->dim);
 }
 
 void model_forget(model *test)
@@ -409,18 +415,21 @@ void model_forget(model *test)
     model_end_transaction(test);
     make_mark(test, kind, vector);
     write_mark(test, "REPLACE INTO @(rowid, n, v%d) VALUES(900001, 99, ?1)", column, vector, n);
-    int is_found = stored_mark_is_left(test, kind, vector);
+    int is_found = stored_mark_is_left(test, column, vector);
     if (!is_found && n >= 2 * WINDOW) { /* the only piece of a short one may be cut */
         MODEL_FAIL(test, "a new vector is not in the database");
     }
     model_run(test, upkeeps[model_pick(test, VS_TEST_COUNT(upkeeps))]);
+    if (model_pick(test, 2) > 0) {
+        model_tier(test);
+    }
     const char *removal = removals[model_pick(test, VS_TEST_COUNT(removals))];
     write_mark(test, removal, column, vector, n);
     int is_optimized = model_pick(test, 2) > 0;
     if (is_optimized) {
         model_run(test, upkeeps[1]);
     }
-    if (stored_mark_is_left(test, kind, vector)) {
+    if (stored_mark_is_left(test, column, vector)) {
         MODEL_FAIL(test, "bytes of a removed vector are left (%s; %s)", removal,
                    is_optimized ? "optimized" : "not optimized");
     }

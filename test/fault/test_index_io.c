@@ -209,18 +209,11 @@ static void fail_now(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 /* A copy with a call of fail_now() after every change of a shadow table. */
 static sqlite3 *open_with_triggers(void)
 {
-    static const char *const tables[] = {"t_info",
-                                         "t_cells",
-                                         "t_parts",
-                                         "t_rows",
-                                         "t_vectors0",
-                                         "t_vectors1",
-                                         "t_codes0",
-                                         "docs_index_info",
-                                         "docs_index_cells",
-                                         "docs_index_rows",
-                                         "docs_index_vectors0",
-                                         "docs_index_codes0"};
+    static const char *const tables[] = {
+        "t_info",           "t_cells",          "t_parts",         "t_rows",
+        "t_vectors0",       "t_vectors1",       "t_codes0",        "t_cold0",
+        "docs_index_info",  "docs_index_cells", "docs_index_rows", "docs_index_vectors0",
+        "docs_index_codes0"};
     static const char *const events[] = {"INSERT", "UPDATE", "DELETE"};
     sqlite3 *db = index_open_image();
     assert_int_equal(
@@ -313,8 +306,7 @@ static void a_build_that_fails_leaves_nothing(void **state)
     (void)state;
     char *trigger = NULL;
     assert_int_equal(
-        vs_test_query(db,
-                      "SELECT sql FROM sqlite_schema WHERE name = 'docs_index_vecshard_insert'",
+        vs_test_query(db, "SELECT sql FROM sqlite_schema WHERE name = 'docs_index_vecshard_insert'",
                       &trigger),
         SQLITE_OK);
     vs_test_run(db, "DROP TRIGGER docs_index_vecshard_insert; INSERT INTO docs VALUES (-1, 1, "

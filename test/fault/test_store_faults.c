@@ -139,8 +139,8 @@ static void close_table(void)
 /* All rows of all shadow tables, as one number. */
 static uint64_t content(void)
 {
-    static const char *const tables[] = {"info",     "cells",    "parts", "rows",
-                                         "vectors0", "vectors1", "codes0"};
+    static const char *const tables[] = {"info",     "cells",    "parts",  "rows",
+                                         "vectors0", "vectors1", "codes0", "cold0"};
     uint64_t sum = 14695981039346656037u;
     for (size_t t = 0; t < VS_TEST_COUNT(tables); t++) {
         sqlite3_stmt *stmt = NULL;
@@ -281,6 +281,22 @@ static int change_recode(void)
     int rc = vs_store_code_set(&store, 0, anchor, &err);
     return rc == SQLITE_OK ? vs_store_recode_cell(&store, 1, &err) : rc;
 }
+static int change_cold(void)
+{
+    int is_changed = 0;
+    return vs_store_set_tier(&store, 1, 1, &is_changed, &err);
+}
+static int change_warm(void)
+{
+    int is_changed = 0;
+    int rc = change_cold();
+    return rc == SQLITE_OK ? vs_store_set_tier(&store, 1, 0, &is_changed, &err) : rc;
+}
+static int change_cold_row_3(void)
+{
+    int rc = change_cold();
+    return rc == SQLITE_OK ? change_row_3() : rc;
+}
 static int change_nothing(void)
 {
     int64_t loc = 0, next = 0;
@@ -316,6 +332,8 @@ static const struct change {
     {"a row less", prepare_nothing, change_delete, 1},
     {"the last row of a cell less", prepare_nothing, change_delete_cell, 1},
     {"a new description", prepare_nothing, change_recode, 0},
+    {"vectors that become cold and come back", prepare_nothing, change_warm, 0},
+    {"other vectors of a cold row", prepare_vectors, change_cold_row_3, 0},
     {"nothing", prepare_nothing, change_nothing, 1},
 };
 
@@ -455,8 +473,8 @@ static void fail_now(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 /* A call of fail_now() before and after every change of a shadow table. */
 static void add_triggers(void)
 {
-    static const char *const tables[] = {"info",     "cells",    "parts", "rows",
-                                         "vectors0", "vectors1", "codes0"};
+    static const char *const tables[] = {"info",     "cells",    "parts",  "rows",
+                                         "vectors0", "vectors1", "codes0", "cold0"};
     static const char *const times[] = {"BEFORE", "AFTER"};
     static const char *const events[] = {"INSERT", "UPDATE", "DELETE"};
     for (size_t i = 0; i < VS_TEST_COUNT(tables) * 6; i++) {

@@ -1,0 +1,79 @@
+/*
+ * model_tiers.c - the command that makes vectors cold and warm, and what is in the blocks of t_cold.
+ */
+#include "../cold_fixture.h"
+#include "model.h"
+
+static int can_be_cold(const model *test, int column)
+{
+    const model_kind *kind = test->kinds[column];
+    return !test->is_content && (kind->element == 'f' || kind->element == 'h') && kind->dim >= 32 &&
+           strcmp(kind->metric, "l1") != 0;
+}
+
+static int any_can_be_cold(const model *test)
+{
+    int can_be = 0;
+    for (int i = 0; i < test->vectors; i++) {
+        can_be |= can_be_cold(test, i);
+    }
+    return can_be;
+}
+
+/* The command must fail where nothing can be cold, and may where the partition has no rows. */
+static void run_tier(model *test, const char *sql, int part)
+{
+    static const char *const sentences[] = {"keeps no vectors that can be cold",
+                                            "no partition with these keys"};
+    char *text = model_sql(test, sql, 0);
+    char *message = NULL;
+    int rc = sqlite3_exec(test->db, text, NULL, NULL, &message);
+    int is_failure = !any_can_be_cold(test), is_possible = is_failure;
+    const char *sentence = sentences[0];
+    if (!is_failure && part >= 0 && rc != SQLITE_OK) {
+        char *count = sqlite3_mprintf("SELECT count(*) = 0 FROM ref WHERE part = %d", part);
+        sentence = sentences[1];
+        is_possible = (int)model_number(test, count);
+        sqlite3_free(count);
+    }
+    if (rc == SQLITE_OK ? is_failure
+                        : !is_possible || rc != SQLITE_ERROR || strstr(message, sentence) == NULL) {
+        MODEL_FAIL(test, "%s: %d, %s", text, rc, message == NULL ? "" : message);
+    }
+    if (sqlite3_get_autocommit(test->db) != (test->depth == 0)) {
+        MODEL_FAIL(test, "%s: the transaction has ended", text);
+    }
+    sqlite3_free(message);
+    sqlite3_free(text);
+}
+
+void model_tier(model *test)
+{
+    const char *tier = model_pick(test, 4) > 0 ? "cold" : "warm";
+    int part = model_pick(test, 3) == 0 ? (int)model_pick(test, 4) : -1;
+    char *sql = part < 0 ? sqlite3_mprintf("INSERT INTO @($, arg) VALUES('tier', '%s')", tier)
+                         : sqlite3_mprintf("INSERT INTO @($, arg, part) VALUES('tier', '%s', %d)",
+                                           tier, part);
+    run_tier(test, sql, part);
+    sqlite3_free(sql);
+}
+
+int model_blocks_have(model *test, int column, const void *bytes, size_t n)
+{
+    if (!can_be_cold(test, column)) {
+        return 0;
+    }
+    cold_functions(test->db);
+    char *sql = sqlite3_mprintf("SELECT count(*) FROM %s.\"%w_cold%d\" WHERE "
+                                "instr(vec_decompress(cold_frame(data)), ?1)",
+                                test->schema, test->table, column);
+    sqlite3_stmt *stmt = model_prepare(test, sql);
+    (void)sqlite3_bind_blob(stmt, 1, bytes, (int)n, SQLITE_STATIC);
+    if (sqlite3_step(stmt) != SQLITE_ROW) {
+        MODEL_FAIL(test, "%s: %s", sql, sqlite3_errmsg(test->db));
+    }
+    int has = sqlite3_column_int(stmt, 0) > 0;
+    sqlite3_finalize(stmt);
+    sqlite3_free(sql);
+    return has;
+}
