@@ -150,7 +150,7 @@ static int report_cold(const char *who, const vs_sample *sample, vs_report *repo
     vs_report_blocks blocks;
     vs_report_choice *choice = vs_report_add(report, VS_REPORT_SECOND, "cold",
                                              "frames of 64 KiB of vectors, without losing a bit",
-                                             "every row is decoded before it is compared");
+                                             "an index decodes what its codes leave");
     int best = 0;
     int rc = vs_report_blocks_of(who, sample, VS_FRAME_F32, sample->dim, &options, &blocks, err);
     if (rc != SQLITE_OK) {
