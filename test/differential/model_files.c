@@ -68,7 +68,7 @@ void model_upkeep(model *test)
         "SELECT vec_config('cache_mb', 256), vec_config('threads', 2)",
         "PRAGMA incremental_vacuum(3)",
     };
-    uint32_t what = model_pick(test, 14);
+    uint32_t what = model_pick(test, 17);
     if (what < VS_TEST_COUNT(statements)) {
         model_run(test, statements[what]);
     } else if (what == 8) {
