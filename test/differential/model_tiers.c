@@ -47,9 +47,37 @@ static void run_tier(model *test, const char *sql, int part)
     sqlite3_free(text);
 }
 
+/* Rows of one partition, enough to fill a cell of most tables. */
+static void fill_cells(model *test)
+{
+    sqlite3_str *sql = sqlite3_str_new(NULL);
+    for (int first = 5000; first < 7000; first += 1000) {
+        for (int is_names = 1; is_names >= 0; is_names--) {
+            sqlite3_str_appendall(sql, is_names ? "INSERT OR IGNORE INTO @(rowid, part, lang, n"
+                                                : ") SELECT i");
+            if (!is_names) {
+                sqlite3_str_appendf(sql, " + %d, 1, lang, n", first);
+            }
+            for (int i = 0; i < test->vectors; i++) {
+                sqlite3_str_appendf(sql, ", v%d", i);
+            }
+        }
+        sqlite3_str_appendall(sql, " FROM temp.src;");
+    }
+    char *text = sqlite3_str_finish(sql);
+    char *reference = model_sql(test, text, 1);
+    model_run(test, text);
+    model_run(test, reference);
+    sqlite3_free(reference);
+    sqlite3_free(text);
+}
+
 void model_tier(model *test)
 {
     const char *tier = model_pick(test, 4) > 0 ? "cold" : "warm";
+    if (any_can_be_cold(test) && model_pick(test, 2) > 0) {
+        fill_cells(test);
+    }
     int part = model_pick(test, 3) == 0 ? (int)model_pick(test, 4) : -1;
     char *sql = part < 0 ? sqlite3_mprintf("INSERT INTO @($, arg) VALUES('tier', '%s')", tier)
                          : sqlite3_mprintf("INSERT INTO @($, arg, part) VALUES('tier', '%s', %d)",
