@@ -190,6 +190,9 @@ const char *bench_table_extension(bench_table table);
 enum { BENCH_JSON_ROW_BYTES = 1200 };
 size_t bench_json_row(char *out, size_t room, uint64_t *random);
 
+/* Makes the table docs(id, meta) with so many of them. */
+void bench_json_fill(sqlite3 *db, size_t rows);
+
 /* ---- processes (bench_support.c) ---- */
 
 /*

@@ -243,22 +243,10 @@ static void compress_measure_json(const char *extension)
     static const char *const ways[] = {"without a dictionary", "with a dictionary"};
     static const char *const columns[] = {"alone", "packed"};
     static const double bars[] = {1.01, 0.35};
-    char row[BENCH_JSON_ROW_BYTES];
-    uint64_t random = 21;
     sqlite3 *db = bench_open(NULL, extension, NULL);
 
-    bench_exec(db, "CREATE TABLE docs(id INTEGER PRIMARY KEY, meta TEXT); BEGIN");
-    sqlite3_stmt *stmt = bench_prepare(db, "INSERT INTO docs(meta) VALUES (?1)");
-    for (int i = 0; i < COMPRESS_TEXTS; i++) {
-        size_t n = bench_json_row(row, sizeof row, &random);
-        sqlite3_bind_text(stmt, 1, row, (int)n, SQLITE_STATIC);
-        if (sqlite3_step(stmt) != SQLITE_DONE) {
-            bench_die("cannot insert: %s", sqlite3_errmsg(db));
-        }
-        sqlite3_reset(stmt);
-    }
-    sqlite3_finalize(stmt);
-    bench_exec(db, "COMMIT; SELECT vec_dict_add(vec_train_dict(meta)) FROM docs WHERE id % 2;"
+    bench_json_fill(db, COMPRESS_TEXTS);
+    bench_exec(db, "SELECT vec_dict_add(vec_train_dict(meta)) FROM docs WHERE id % 2;"
                    "CREATE TABLE test AS SELECT meta, vec_pack_text(meta, (SELECT id FROM "
                    "vecshard_dict)) AS packed, vec_pack_text(meta) AS alone FROM docs WHERE id % 2 "
                    "= 0");

@@ -43,3 +43,22 @@ size_t bench_json_row(char *out, size_t room, uint64_t *random)
     n += (size_t)snprintf(out + n, room - n, "\"}");
     return n;
 }
+
+void bench_json_fill(sqlite3 *db, size_t rows)
+{
+    char row[BENCH_JSON_ROW_BYTES];
+    uint64_t random = 21;
+
+    bench_exec(db, "CREATE TABLE docs(id INTEGER PRIMARY KEY, meta TEXT); BEGIN");
+    sqlite3_stmt *stmt = bench_prepare(db, "INSERT INTO docs(meta) VALUES (?1)");
+    for (size_t i = 0; i < rows; i++) {
+        size_t n = bench_json_row(row, sizeof row, &random);
+        sqlite3_bind_text(stmt, 1, row, (int)n, SQLITE_STATIC);
+        if (sqlite3_step(stmt) != SQLITE_DONE) {
+            bench_die("cannot insert: %s", sqlite3_errmsg(db));
+        }
+        sqlite3_reset(stmt);
+    }
+    sqlite3_finalize(stmt);
+    bench_exec(db, "COMMIT");
+}

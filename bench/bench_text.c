@@ -14,24 +14,6 @@
 
 enum { TEXT_ROWS = 100000, TEXT_ROUNDS = 9, TEXT_TRAIN_BYTES = 2 << 20 };
 
-static void text_fill(sqlite3 *db)
-{
-    char row[BENCH_JSON_ROW_BYTES];
-    uint64_t random = 21;
-    bench_exec(db, "CREATE TABLE docs(id INTEGER PRIMARY KEY, meta TEXT); BEGIN");
-    sqlite3_stmt *stmt = bench_prepare(db, "INSERT INTO docs(meta) VALUES (?1)");
-    for (int i = 0; i < TEXT_ROWS; i++) {
-        size_t n = bench_json_row(row, sizeof row, &random);
-        sqlite3_bind_text(stmt, 1, row, (int)n, SQLITE_STATIC);
-        if (sqlite3_step(stmt) != SQLITE_DONE) {
-            bench_die("cannot insert: %s", sqlite3_errmsg(db));
-        }
-        sqlite3_reset(stmt);
-    }
-    sqlite3_finalize(stmt);
-    bench_exec(db, "COMMIT");
-}
-
 static double text_number(sqlite3 *db, const char *sql)
 {
     sqlite3_stmt *stmt = bench_prepare(db, sql);
@@ -138,7 +120,7 @@ int main(int argc, char **argv)
         bench_die("usage: VECSHARD_SO=./vecshard %s FOLDER [text]", argv[0]);
     }
     sqlite3 *db = bench_open(NULL, extension, NULL);
-    text_fill(db);
+    bench_json_fill(db, TEXT_ROWS);
     bench_exec(db, "SELECT vec_dict_add(vec_train_dict(meta)) FROM docs WHERE id % 2 = 0;"
                    "CREATE TABLE test AS SELECT meta, vec_pack_text(meta, (SELECT id FROM "
                    "vecshard_dict)) AS with_dict, vec_pack_text(meta) AS without FROM docs WHERE "

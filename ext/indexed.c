@@ -37,21 +37,27 @@ static int indexed_open(vs_conn *conn, const char *schema, const char *table, vs
     return SQLITE_OK;
 }
 
+int vs_indexed_explain(const char *who, const char *table, int rc, vs_err *inner, vs_err *err)
+{
+    if (rc == SQLITE_ERROR) {
+        rc = vs_error(err, SQLITE_ERROR,
+                      "%s: %s is a virtual table; an ordinary table or one made with vecshard is "
+                      "needed",
+                      who, table);
+    } else if (rc != SQLITE_OK) {
+        rc = vs_error(err, rc, "%s", inner->message == NULL ? sqlite3_errstr(rc) : inner->message);
+    }
+    vs_error_clear(inner);
+    return rc;
+}
+
 /* The target is a virtual table: it must be one of ours. */
 static int indexed_find_own(vs_conn *conn, const char *who, const vs_target *target,
                             vs_indexed **out, vs_err *err)
 {
     vs_err inner = VS_ERR_INIT;
     int rc = indexed_open(conn, target->schema, target->table, out, &inner);
-    if (rc == SQLITE_ERROR) {
-        rc = vs_error(err, SQLITE_ERROR,
-                      "%s: %s is a virtual table; an ordinary table or one made with vecshard is "
-                      "needed",
-                      who, target->table);
-    } else if (rc != SQLITE_OK) {
-        rc = vs_error(err, rc, "%s", inner.message == NULL ? sqlite3_errstr(rc) : inner.message);
-    }
-    vs_error_clear(&inner);
+    rc = vs_indexed_explain(who, target->table, rc, &inner, err);
     if (rc != SQLITE_OK) {
         return rc;
     }

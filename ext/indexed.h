@@ -34,4 +34,8 @@ int vs_indexed_run(vs_indexed *indexed, vs_metric metric, const void *queries, s
                    const vs_filter *filter, size_t k, vsk_hit *hits, size_t *counts,
                    vs_counters *counters, vs_err *err);
 
+/* What opening a virtual table as one of ours gave, rc with its sentence in inner, which is cleared: for
+ * users, who named it. Returns rc. */
+int vs_indexed_explain(const char *who, const char *table, int rc, vs_err *inner, vs_err *err);
+
 #endif

@@ -5,13 +5,14 @@
  * vecshard table is found by the ids of its row table, and its values are read through the virtual
  * table, so that they come as any statement sees them.
  *
- * Calls: id_map.c, store.c, target.c.
+ * Calls: id_map.c, indexed.c, store.c, target.c.
  * Called by: vtab_report.c.
  * Threads: the connection's.
  */
 #include "sample.h"
 
 #include "id_map.h"
+#include "indexed.h"
 #include "store.h"
 
 /* What a sample is read with. */
@@ -49,15 +50,7 @@ static int sample_check_own(vs_conn *conn, const char *who, const vs_target *tar
     vs_err inner = VS_ERR_INIT;
     int column = -1;
     int rc = vs_store_open(&store, conn, target->schema, target->table, &inner);
-    if (rc == SQLITE_ERROR) {
-        rc = vs_error(err, SQLITE_ERROR,
-                      "%s: %s is a virtual table; an ordinary table or one made with vecshard is "
-                      "needed",
-                      who, target->table);
-    } else if (rc != SQLITE_OK) {
-        rc = vs_error(err, rc, "%s", inner.message == NULL ? sqlite3_errstr(rc) : inner.message);
-    }
-    vs_error_clear(&inner);
+    rc = vs_indexed_explain(who, target->table, rc, &inner, err);
     if (rc != SQLITE_OK) {
         return rc;
     }
