@@ -149,6 +149,12 @@ static void check_run_checksum(const vsk_kernel_row *kernel)
     ((vsk_checksum_fn)kernel->fn)(check_a, sizeof check_a);
 }
 
+static void check_run_checksum_rows(const vsk_kernel_row *kernel)
+{
+    uint32_t sums[4];
+    ((vsk_checksum_rows_fn)kernel->fn)(check_a, sizeof check_a / 4, sizeof check_a / 4, 4, sums);
+}
+
 /* Chosen before the counting starts, so that the choice is not counted. */
 typedef void (*check_run_fn)(const vsk_kernel_row *kernel);
 static check_run_fn check_runner(const vsk_kernel_row *kernel)
@@ -156,10 +162,15 @@ static check_run_fn check_runner(const vsk_kernel_row *kernel)
     static const struct {
         const char *operation;
         check_run_fn run;
-    } codes[] = {{"rotate", check_run_rotate},           {"code_tail", check_run_code_tail},
-                 {"code_planes", check_run_code_planes}, {"code_dot", check_run_code_dot},
-                 {"code_pass", check_run_code_pass},     {"checksum", check_run_checksum},
-                 {"front_dot", check_run_front_dot},     {"front_pass", check_run_front_pass},
+    } codes[] = {{"rotate", check_run_rotate},
+                 {"code_tail", check_run_code_tail},
+                 {"code_planes", check_run_code_planes},
+                 {"code_dot", check_run_code_dot},
+                 {"code_pass", check_run_code_pass},
+                 {"checksum", check_run_checksum},
+                 {"checksum_rows", check_run_checksum_rows},
+                 {"front_dot", check_run_front_dot},
+                 {"front_pass", check_run_front_pass},
                  {"half_widen", check_run_half_widen}};
 
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {

@@ -533,22 +533,18 @@ static int format_check_terms(const uint8_t *header)
            format_get32(header + 40) <= FORMAT_FLOAT_MAX;
 }
 
-int vs_format_read_code(const char *table, int vector, int64_t loc, const uint8_t *coarse,
-                        const uint8_t *fine, size_t code_dim, vs_code_record *out, vs_err *err)
+/* The checksums of a code were computed: those of its coarse and its fine part. */
+static int format_read_code(const char *table, int vector, int64_t loc, const uint8_t *coarse,
+                            const uint8_t *fine, const uint32_t sums[2], vs_code_record *out,
+                            vs_err *err)
 {
-    size_t plane_bytes = code_dim / 2;
-    vsk_checksum_fn checksum = vsk_get()->checksum;
-    uint32_t computed = checksum(coarse + 4, VS_CODE_HEADER_BYTES - 4 + plane_bytes);
-    if (format_get32(coarse) != computed) {
+    if (format_get32(coarse) != sums[0]) {
         return format_wrong_checksum(err, format_slot(table, "codes", vector, loc).text, "code",
-                                     format_get32(coarse), computed);
+                                     format_get32(coarse), sums[0]);
     }
-    if (fine != NULL) {
-        computed = checksum(fine, plane_bytes);
-        if (format_get32(coarse + 4) != computed) {
-            return format_wrong_checksum(err, format_slot(table, "codes", vector, loc).text,
-                                         "fine code", format_get32(coarse + 4), computed);
-        }
+    if (fine != NULL && format_get32(coarse + 4) != sums[1]) {
+        return format_wrong_checksum(err, format_slot(table, "codes", vector, loc).text,
+                                     "fine code", format_get32(coarse + 4), sums[1]);
     }
     uint32_t flags = format_get32(coarse + 44);
     if ((flags & ~FORMAT_CODE_FLAGS) != FORMAT_USED) {
@@ -571,6 +567,29 @@ int vs_format_read_code(const char *table, int vector, int64_t loc, const uint8_
     out->plane_b = coarse + VS_CODE_HEADER_BYTES;
     out->plane_c = fine;
     return SQLITE_OK;
+}
+
+int vs_format_read_codes(const char *table, int vector, int64_t loc, const vs_code_rows *rows,
+                         uint32_t count, uint32_t live, vs_code_record *out, vs_err *err)
+{
+    vsk_checksum_rows_fn checksum_rows = vsk_get()->checksum_rows;
+    size_t plane_bytes = rows->code_dim / 2;
+    uint32_t coarse_sums[VS_CODE_ROWS], fine_sums[VS_CODE_ROWS] = {0};
+    int rc = SQLITE_OK;
+    checksum_rows(rows->coarse + 4, rows->coarse_bytes, VS_CODE_HEADER_BYTES - 4 + plane_bytes,
+                  count, coarse_sums);
+    if (rows->fine != NULL) {
+        checksum_rows(rows->fine, rows->fine_bytes, plane_bytes, count, fine_sums);
+    }
+    for (uint32_t i = 0; i < count && rc == SQLITE_OK; i++) {
+        const uint32_t sums[2] = {coarse_sums[i], fine_sums[i]};
+        if (live >> i & 1u) {
+            rc = format_read_code(table, vector, loc + i, rows->coarse + i * rows->coarse_bytes,
+                                  rows->fine == NULL ? NULL : rows->fine + i * rows->fine_bytes,
+                                  sums, &out[i], err);
+        }
+    }
+    return rc;
 }
 
 /* ---- descriptions of codes ------------------------------------------------------------------- */

@@ -158,13 +158,21 @@ typedef struct vs_code_record {
 /* coarse: [coarse_bytes], fine: [fine_bytes]; the planes may lie there already, in their places. */
 void vs_format_write_code(const vs_code_record *record, size_t code_dim, uint8_t *coarse,
                           uint8_t *fine);
+/* Codes side by side: that of row i begins at coarse + i * coarse_bytes and fine + i * fine_bytes. */
+#define VS_CODE_ROWS 16
+typedef struct vs_code_rows {
+    const uint8_t *coarse, *fine; /* fine may be NULL */
+    size_t coarse_bytes, fine_bytes, code_dim;
+} vs_code_rows;
 /*
- * coarse [coarse_bytes], fine [fine_bytes] or NULL: then plane_c is NULL and not checked. Terms
- * that are not finite or out of range (cos and sin within 0 .. 1 but for rounding, inv and r >= 0)
- * are CORRUPT too, unless NO_BOUND. An all-zero record (never used) is CORRUPT.
+ * Codes of `count` <= VS_CODE_ROWS rows, the first of which has its place at loc, into out[count];
+ * bit i of `live` says that row i is one, others are passed over. Without fine parts plane_c is
+ * NULL and not checked. Terms that are not finite or out of range (cos and sin within 0 .. 1 but for
+ * rounding, inv and r >= 0) are CORRUPT too, unless NO_BOUND. An all-zero record (never used) is
+ * CORRUPT.
  */
-int vs_format_read_code(const char *table, int vector, int64_t loc, const uint8_t *coarse,
-                        const uint8_t *fine, size_t code_dim, vs_code_record *out, vs_err *err);
+int vs_format_read_codes(const char *table, int vector, int64_t loc, const vs_code_rows *rows,
+                         uint32_t count, uint32_t live, vs_code_record *out, vs_err *err);
 
 /* ---- description of codes: t_info key "code/<vector>/<code id as 16 hex digits>"; key
  * "code/<vector>" holds the id for new codes. Ids are random, so that a description, once read, is

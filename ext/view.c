@@ -196,6 +196,16 @@ static void view_set_code(vs_block *block, uint32_t slot, const vs_code_record *
     }
 }
 
+/* Which of `count` rows from `first` on are live, as bits. */
+static uint32_t view_live(const vs_cell *cell, uint32_t first, uint32_t count)
+{
+    uint32_t live = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        live |= (uint32_t)vs_cell_has(cell, first + i) << i;
+    }
+    return live;
+}
+
 static int view_decode_codes(vs_store *store, int vector, const vs_cell *cell, const uint8_t *bytes,
                              vs_block *block, vs_err *err)
 {
@@ -203,17 +213,23 @@ static int view_decode_codes(vs_store *store, int vector, const vs_cell *cell, c
     size_t fine_bytes = store->geometry.vectors[vector].fine_bytes;
     const uint8_t *fine = block->plane_c == NULL ? NULL : bytes + block->slots * coarse_bytes;
     int rc = SQLITE_OK;
-    for (uint32_t slot = 0; slot < block->slots && rc == SQLITE_OK; slot++) {
-        vs_code_record record;
-        block->rows[slot].is_there = 0;
-        if (!vs_cell_has(cell, slot)) {
-            continue;
+    for (uint32_t first = 0; first < block->slots && rc == SQLITE_OK; first += VS_CODE_ROWS) {
+        uint32_t count = block->slots - first;
+        count = count < VS_CODE_ROWS ? count : VS_CODE_ROWS;
+        uint32_t live = view_live(cell, first, count);
+        const vs_code_rows rows = {bytes + first * coarse_bytes,
+                                   fine == NULL ? NULL : fine + first * fine_bytes, coarse_bytes,
+                                   fine_bytes, block->code_dim};
+        vs_code_record records[VS_CODE_ROWS];
+        if (live != 0) {
+            rc = vs_format_read_codes(store->label, vector, cell->id * block->slots + first, &rows,
+                                      count, live, records, err);
         }
-        rc = vs_format_read_code(
-            store->label, vector, cell->id * block->slots + slot, bytes + slot * coarse_bytes,
-            fine == NULL ? NULL : fine + slot * fine_bytes, block->code_dim, &record, err);
-        if (rc == SQLITE_OK) {
-            view_set_code(block, slot, &record);
+        for (uint32_t i = 0; i < count && rc == SQLITE_OK; i++) {
+            block->rows[first + i].is_there = 0;
+            if (live >> i & 1u) {
+                view_set_code(block, first + i, &records[i]);
+            }
         }
     }
     return rc;

@@ -225,6 +225,8 @@ static inline int vsk_code_stays(const vsk_code_test *test, vsk_code_limits limi
  *     sum = mix(lane 0 ^ low 32 bits of n);  sum = mix(sum ^ high 32 bits of n);  sum ^= sum >> 16
  * Every step is a bijection of the state for a fixed word and of the word for a fixed state: a
  * change within one word always changes the result, other changes escape with probability 2^-32.
+ *
+ * vsk_checksum_rows_fn: out[i], i < count, is that of n bytes from rows + i * stride_bytes on.
  */
 #define VSK_CHECKSUM_SEED 0x9E3779B1u
 #define VSK_CHECKSUM_STEP 0x85EBCA6Bu

@@ -127,6 +127,8 @@ typedef void (*vsk_code_planes_fn)(const float *low, const float *high, size_t c
                                    float steps_per_unit, uint8_t *plane_b, uint8_t *plane_c,
                                    struct vsk_code_products *out);
 typedef uint32_t (*vsk_checksum_fn)(const void *data, size_t n);
+typedef void (*vsk_checksum_rows_fn)(const void *rows, size_t stride_bytes, size_t n, size_t count,
+                                     uint32_t *out);
 
 /* Integer products and the bound test on the front plane: see front.h. */
 struct vsk_front_test;
@@ -168,6 +170,7 @@ typedef struct vsk_table {
     vsk_code_dot_fn code_dot;
     vsk_code_pass_fn code_pass;
     vsk_checksum_fn checksum;
+    vsk_checksum_rows_fn checksum_rows;
     vsk_front_dot_fn front_dot;
     vsk_front_pass_fn front_pass;
 } vsk_table;

@@ -140,6 +140,8 @@ typedef size_t vsk_code_pass_kernel(const struct vsk_code_test *test, const int3
                                     const float *inv, const float *cos, const float *sin,
                                     const float *r, size_t count, uint16_t *out);
 typedef uint32_t vsk_checksum_kernel(const void *data, size_t n);
+typedef void vsk_checksum_rows_kernel(const void *rows, size_t stride_bytes, size_t n, size_t count,
+                                      uint32_t *out);
 typedef void vsk_front_dot_kernel(const int16_t *w, size_t w_stride, size_t q_count,
                                   const int8_t *rows, size_t count, size_t m, int32_t *out,
                                   size_t out_stride);
@@ -187,8 +189,10 @@ typedef size_t vsk_front_pass_kernel(const struct vsk_front_test *test, const in
     X(code_dot, code_dot, "code_dot", VSK_I8, vsk_code_dot_i8_##isa, level, needs)
 #define VSK_ROW_CODE_PASS(X, isa, level, needs)                                                    \
     X(code_pass, code_pass, "code_pass", VSK_F32, vsk_code_pass_f32_##isa, level, needs)
-#define VSK_ROW_CHECKSUM(X, isa, level, needs)                                                     \
-    X(checksum, checksum, "checksum", VSK_BIT, vsk_checksum_bit_##isa, level, needs)
+#define VSK_ROWS_CHECKSUM(X, isa, level, needs)                                                    \
+    X(checksum, checksum, "checksum", VSK_BIT, vsk_checksum_bit_##isa, level, needs)               \
+    X(checksum_rows, checksum_rows, "checksum_rows", VSK_BIT, vsk_checksum_rows_bit_##isa, level,  \
+      needs)
 
 #define VSK_ROW_FRONT_DOT(X, isa, level, needs)                                                    \
     X(front_dot, front_dot, "front_dot", VSK_I8, vsk_front_dot_i8_##isa, level, needs)
@@ -200,7 +204,7 @@ typedef size_t vsk_front_pass_kernel(const struct vsk_front_test *test, const in
     VSK_ROW_CODE_PLANES(X, isa, level, needs)                                                      \
     VSK_ROW_CODE_DOT(X, isa, level, needs)                                                         \
     VSK_ROW_CODE_PASS(X, isa, level, needs)                                                        \
-    VSK_ROW_CHECKSUM(X, isa, level, needs)                                                         \
+    VSK_ROWS_CHECKSUM(X, isa, level, needs)                                                        \
     VSK_ROW_FRONT_DOT(X, isa, level, needs)                                                        \
     VSK_ROW_FRONT_PASS(X, isa, level, needs)
 
@@ -244,7 +248,7 @@ typedef size_t vsk_front_pass_kernel(const struct vsk_front_test *test, const in
     VSK_ROW_ROTATE(X, avx512, "avx512", VSK_NEEDS_AVX512)                                          \
     VSK_ROW_CODE_PLANES(X, avx512, "avx512", VSK_NEEDS_AVX512)                                     \
     VSK_ROW_CODE_PASS(X, avx512, "avx512", VSK_NEEDS_AVX512)                                       \
-    VSK_ROW_CHECKSUM(X, avx512, "avx512", VSK_NEEDS_AVX512)                                        \
+    VSK_ROWS_CHECKSUM(X, avx512, "avx512", VSK_NEEDS_AVX512)                                       \
     VSK_ROW_FRONT_DOT(X, avx512, "avx512", VSK_NEEDS_AVX512)                                       \
     VSK_ROW_FRONT_PASS(X, avx512, "avx512", VSK_NEEDS_AVX512)                                      \
     VSK_ROW_CODE_DOT(X, avx512vnni, "avx512vnni", VSK_NEEDS_VNNI)                                  \

@@ -10,6 +10,7 @@
 
 #include "../ext/codes.h"
 #include "../ext/view.h"
+#include "read_code.h"
 
 #define CODED_DIM_MAX 448 /* of codes */
 
@@ -57,8 +58,7 @@ static inline int coded_block_set(vs_block *block, uint32_t slot, const vs_code 
     vs_code_record record;
     size_t bytes = block->code_dim / 2;
     vs_code_row(code, (int64_t)slot, vector, scratch, coarse, fine);
-    int rc =
-        vs_format_read_code("t", 0, (int64_t)slot, coarse, fine, block->code_dim, &record, NULL);
+    int rc = vs_test_read_code("t", 0, (int64_t)slot, coarse, fine, block->code_dim, &record, NULL);
     if (rc != SQLITE_OK) {
         return rc;
     }

@@ -384,5 +384,49 @@ uint32_t vsk_checksum_bit_avx2(const void *data, size_t n)
     return checksum_fold_avx2(low_u32x8, high_u32x8, n);
 }
 
+VSK_INLINE void code_checksum_four_avx2(const unsigned char *p, size_t stride_bytes, size_t n,
+                                        uint32_t out[4])
+{
+    size_t rest = n % 64;
+    uint32_t lanes[16];
+    __m256i low_u32x8[4], high_u32x8[4];
+
+    code_checksum_start(lanes);
+    VSK_UNROLL
+    for (int i = 0; i < 4; i++) {
+        low_u32x8[i] = code_load_avx2(lanes);
+        high_u32x8[i] = code_load_avx2(lanes + 8);
+    }
+    for (size_t at = 0; at < n - rest; at += 64) {
+        VSK_UNROLL
+        for (int i = 0; i < 4; i++) {
+            const unsigned char *words = p + (size_t)i * stride_bytes + at;
+            low_u32x8[i] = code_checksum_step_avx2(low_u32x8[i], words);
+            high_u32x8[i] = code_checksum_step_avx2(high_u32x8[i], words + 32);
+        }
+    }
+    for (int i = 0; rest > 0 && i < 4; i++) {
+        unsigned char block[64] = {0};
+        memcpy(block, p + (size_t)i * stride_bytes + (n - rest), rest);
+        low_u32x8[i] = code_checksum_step_avx2(low_u32x8[i], block);
+        high_u32x8[i] = code_checksum_step_avx2(high_u32x8[i], block + 32);
+    }
+    checksum_fold_four_avx2(low_u32x8, high_u32x8, n, out);
+}
+
+void vsk_checksum_rows_bit_avx2(const void *rows, size_t stride_bytes, size_t n, size_t count,
+                                uint32_t *out)
+{
+    const unsigned char *p = rows;
+    size_t i = 0;
+
+    for (; i + 4 <= count; i += 4) {
+        code_checksum_four_avx2(p + i * stride_bytes, stride_bytes, n, out + i);
+    }
+    for (; i < count; i++) {
+        out[i] = vsk_checksum_bit_avx2(p + i * stride_bytes, n);
+    }
+}
+
 #include "../isa_end.h"
 #endif

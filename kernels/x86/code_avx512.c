@@ -248,5 +248,53 @@ uint32_t vsk_checksum_bit_avx512(const void *data, size_t n)
                               _mm512_extracti64x4_epi64(h_u32x16, 1), n);
 }
 
+VSK_INLINE void code_checksum_four_avx512(const unsigned char *p, size_t stride_bytes, size_t n,
+                                          uint32_t out[4])
+{
+    size_t rest = n % 64;
+    uint64_t last = rest == 0 ? 0 : ~(uint64_t)0 >> (64 - rest);
+    uint32_t lanes[16];
+    __m512i h_u32x16[4];
+    __m256i low_u32x8[4], high_u32x8[4];
+
+    code_checksum_start(lanes);
+    VSK_UNROLL
+    for (int i = 0; i < 4; i++) {
+        h_u32x16[i] = _mm512_loadu_si512(lanes);
+    }
+    for (size_t at = 0; at < n - rest; at += 64) {
+        VSK_UNROLL
+        for (int i = 0; i < 4; i++) {
+            __m512i words_u32x16 = _mm512_loadu_si512(p + (size_t)i * stride_bytes + at);
+            h_u32x16[i] = code_checksum_step_avx512(h_u32x16[i], words_u32x16);
+        }
+    }
+    VSK_UNROLL
+    for (int i = 0; i < 4; i++) {
+        if (rest > 0) {
+            __m512i words_u32x16 =
+                _mm512_maskz_loadu_epi8(last, p + (size_t)i * stride_bytes + (n - rest));
+            h_u32x16[i] = code_checksum_step_avx512(h_u32x16[i], words_u32x16);
+        }
+        low_u32x8[i] = _mm512_castsi512_si256(h_u32x16[i]);
+        high_u32x8[i] = _mm512_extracti64x4_epi64(h_u32x16[i], 1);
+    }
+    checksum_fold_four_avx2(low_u32x8, high_u32x8, n, out);
+}
+
+void vsk_checksum_rows_bit_avx512(const void *rows, size_t stride_bytes, size_t n, size_t count,
+                                  uint32_t *out)
+{
+    const unsigned char *p = rows;
+    size_t i = 0;
+
+    for (; i + 4 <= count; i += 4) {
+        code_checksum_four_avx512(p + i * stride_bytes, stride_bytes, n, out + i);
+    }
+    for (; i < count; i++) {
+        out[i] = vsk_checksum_bit_avx512(p + i * stride_bytes, n);
+    }
+}
+
 #include "../isa_end.h"
 #endif

@@ -332,5 +332,13 @@ uint32_t vsk_checksum_bit_sse2(const void *data, size_t n)
     return code_checksum_fold(lanes, n);
 }
 
+void vsk_checksum_rows_bit_sse2(const void *rows, size_t stride_bytes, size_t n, size_t count,
+                                uint32_t *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        out[i] = vsk_checksum_bit_sse2((const unsigned char *)rows + i * stride_bytes, n);
+    }
+}
+
 #include "../isa_end.h"
 #endif

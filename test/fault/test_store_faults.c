@@ -15,6 +15,7 @@
 
 #include "../../ext/codes.h"
 #include "../../ext/store.h"
+#include "../read_code.h"
 #include "../vs_fault.h"
 #include "../vs_fault_io.h"
 
@@ -190,10 +191,10 @@ static void everything_is_readable(void)
             const vs_code *code = NULL;
             must(vs_store_code(&store, 0, cell.code_id[0], &code, &err));
             must(vs_store_read_codes(&store, 0, cell.id, 0, codes, &err));
-            must(vs_format_read_code("t", 0, loc, codes + slot * coarse_bytes,
-                                     codes + store.geometry.slots * coarse_bytes +
-                                         slot * store.geometry.vectors[0].fine_bytes,
-                                     store.geometry.vectors[0].code_dim, &record, &err));
+            must(vs_test_read_code("t", 0, loc, codes + slot * coarse_bytes,
+                                   codes + store.geometry.slots * coarse_bytes +
+                                       slot * store.geometry.vectors[0].fine_bytes,
+                                   store.geometry.vectors[0].code_dim, &record, &err));
             assert_int_equal(record.rowid, rowid);
         }
         rows++;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../ext/format.h"
+#include "../read_code.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -139,9 +139,9 @@ static void fuzz_code(uint8_t *bytes, size_t n, int is_sealed, unsigned sizes)
     if (is_sealed) {
         seal(bytes, 0, 4, coarse_bytes);
     }
-    if (!is_accepted(vs_format_read_code("fuzz", 1, 33, bytes,
-                                         is_coarse ? NULL : bytes + coarse_bytes, code_dim, &record,
-                                         &err),
+    if (!is_accepted(vs_test_read_code("fuzz", 1, 33, bytes,
+                                       is_coarse ? NULL : bytes + coarse_bytes, code_dim, &record,
+                                       &err),
                      &err)) {
         return;
     }

@@ -425,6 +425,40 @@ static void checksum_is_that_of_the_header(void **state)
     test_guarded_free(&memory);
 }
 
+/* Of rows that overlap, lie close or apart: each as if it were alone. */
+static void checksums_of_rows_are_those_of_each(void **state)
+{
+    enum { ROWS_MAX = 11 };
+    static const size_t strides[] = {1, 68, 200};
+    (void)state;
+    test_guarded memory = test_guarded_new(8192);
+    uint64_t random = TEST_SEED;
+    const vsk_kernel_row *row;
+
+    for (size_t k = 0; (row = test_kernel(&k)) != NULL;) {
+        for (size_t at = 0; test_is(row, "checksum_rows") && at < 3 * 4 * 200; at++) {
+            size_t stride = strides[at % 3], count = at % ROWS_MAX, n = at / 12;
+            size_t bytes = count == 0 ? 0 : (count - 1) * stride + n;
+            unsigned char *data = test_place(&memory, bytes, (int)(at % TEST_PLACE_COUNT));
+            uint32_t found[ROWS_MAX + 1];
+            for (size_t i = 0; i < bytes; i++) {
+                data[i] = (unsigned char)test_random(&random);
+            }
+            memset(found, 0x5a, sizeof found);
+            ((vsk_checksum_rows_fn)row->fn)(data, stride, n, count, found);
+            for (size_t i = 0; i <= count; i++) {
+                uint32_t expected =
+                    i < count ? code_oracle_checksum(data + i * stride, n) : 0x5a5a5a5au;
+                if (found[i] != expected) {
+                    TEST_FAIL_AT(row, "row %zu of %zu, n %zu, stride %zu: expected %x, found %x", i,
+                                 count, n, stride, expected, found[i]);
+                }
+            }
+        }
+    }
+    test_guarded_free(&memory);
+}
+
 /* Value of a fixed input, so that the definition cannot change unnoticed: files hold checksums. */
 static void checksum_of_known_bytes(void **state)
 {
@@ -999,6 +1033,7 @@ int main(void)
         cmocka_unit_test(products_are_exact),
         cmocka_unit_test(the_largest_products_fit),
         cmocka_unit_test(checksum_is_that_of_the_header),
+        cmocka_unit_test(checksums_of_rows_are_those_of_each),
         cmocka_unit_test(checksum_of_known_bytes),
         cmocka_unit_test(checksum_notices_every_damaged_bit),
         cmocka_unit_test(terms_keep_their_promise_and_all_levels_agree),

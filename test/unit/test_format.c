@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "../../ext/format.h"
+#include "../read_code.h"
 #include "../vs_fault.h"
 
 #define T "memories"
@@ -534,14 +535,14 @@ static int read_code(const uint8_t *data, size_t n, vs_err *err)
 {
     vs_code_record record;
     assert_int_equal(n, COARSE_BYTES + FINE_BYTES);
-    return vs_format_read_code(T, 2, 77, data, data + COARSE_BYTES, CODE_DIM, &record, err);
+    return vs_test_read_code(T, 2, 77, data, data + COARSE_BYTES, CODE_DIM, &record, err);
 }
 
 static int read_coarse(const uint8_t *data, size_t n, vs_err *err)
 {
     vs_code_record record;
     assert_int_equal(n, COARSE_BYTES);
-    return vs_format_read_code(T, 2, 77, data, NULL, CODE_DIM, &record, err);
+    return vs_test_read_code(T, 2, 77, data, NULL, CODE_DIM, &record, err);
 }
 
 static void a_code_comes_back(void **state)
@@ -561,7 +562,7 @@ static void a_code_comes_back(void **state)
     assert_memory_equal(bytes + COARSE_BYTES, plane_c, FINE_BYTES);
     for (int is_coarse = 0; is_coarse < 2; is_coarse++) {
         const uint8_t *fine = is_coarse ? NULL : bytes + COARSE_BYTES;
-        assert_int_equal(vs_format_read_code(T, 2, 77, bytes, fine, CODE_DIM, &again, &err),
+        assert_int_equal(vs_test_read_code(T, 2, 77, bytes, fine, CODE_DIM, &again, &err),
                          SQLITE_OK);
         assert_int_equal(again.rowid, INT64_MIN);
         assert_true(again.r == 1.5f);
@@ -574,7 +575,7 @@ static void a_code_comes_back(void **state)
     uint8_t before[sizeof bytes];
     memcpy(before, bytes, sizeof bytes);
     assert_int_equal(
-        vs_format_read_code(T, 2, 77, bytes, bytes + COARSE_BYTES, CODE_DIM, &again, &err),
+        vs_test_read_code(T, 2, 77, bytes, bytes + COARSE_BYTES, CODE_DIM, &again, &err),
         SQLITE_OK);
     vs_format_write_code(&again, CODE_DIM, bytes, bytes + COARSE_BYTES);
     assert_memory_equal(bytes, before, sizeof bytes);
@@ -667,8 +668,8 @@ static void real_codes_are_in_range(void **state)
         record.plane_b = bytes + VS_CODE_HEADER_BYTES;
         record.plane_c = bytes + VS_CODE_HEADER_BYTES + 64;
         vs_format_write_code(&record, 128, bytes, bytes + VS_CODE_HEADER_BYTES + 64);
-        int rc = vs_format_read_code(T, 0, 1, bytes, bytes + VS_CODE_HEADER_BYTES + 64, 128,
-                                     &record, &err);
+        int rc = vs_test_read_code(T, 0, 1, bytes, bytes + VS_CODE_HEADER_BYTES + 64, 128, &record,
+                                   &err);
         if (rc != SQLITE_OK) {
             fail_msg("round %d: %s", round, err.message);
         }

@@ -10,6 +10,7 @@
 #include "../../ext/distance.h"
 #include "../../ext/probe.h"
 #include "../awkward.h"
+#include "../read_code.h"
 
 #define DIM_MAX 1000
 #define ROWS 24 /* of one data set; each serves as a row and as a query */
@@ -39,8 +40,8 @@ static void make_set(data_kind kind, const vs_code *code)
             set.rows[row][i] = data_element(kind, row, i, code->dim);
         }
         vs_code_row(code, (int64_t)row, set.rows[row], scratch, set.coarse[row], set.fine[row]);
-        assert_int_equal(vs_format_read_code("t", 0, (int64_t)row, set.coarse[row], set.fine[row],
-                                             code->code_dim, &set.records[row], NULL),
+        assert_int_equal(vs_test_read_code("t", 0, (int64_t)row, set.coarse[row], set.fine[row],
+                                           code->code_dim, &set.records[row], NULL),
                          SQLITE_OK);
     }
 }
