@@ -104,6 +104,16 @@ static void prepare_fronts(nearest_run *run)
     }
 }
 
+/* Are so many rows wanted that a front plane would serve: does the search teach something? */
+static int prepare_is_wide(const nearest_run *run)
+{
+    int64_t rows = 0;
+    for (size_t i = 0; run->rows != NULL && i < run->view->cell_count; i++) {
+        rows += (int64_t)run->view->cells[i].live;
+    }
+    return run->rows == NULL || NEAREST_SPARSE * run->rows->rows >= rows;
+}
+
 /* The basis of the view's front planes, or what its learner wants to see of the search. */
 static void prepare_basis(nearest_run *run)
 {
@@ -122,7 +132,7 @@ static void prepare_basis(nearest_run *run)
     }
     if (run->basis != NULL) {
         prepare_fronts(run);
-    } else if (run->rows == NULL && vs_learner_is_open(learner)) {
+    } else if (vs_learner_is_open(learner) && prepare_is_wide(run)) {
         run->direction = sqlite3_malloc64(run->codes[i]->code_dim * sizeof *run->direction);
     }
 }

@@ -19,8 +19,9 @@
 
 #include <math.h>
 
-#define SCAN_PREFETCH 4       /* rows of plane C fetched ahead */
-#define SCAN_ROWS 128         /* of a cell that are looked at together */
+#define SCAN_PREFETCH 4 /* rows of plane C fetched ahead */
+#define SCAN_ROWS 128   /* of a cell that are looked at together */
+#define SCAN_WAITING 16 /* that passed plane B of a whole cell: their planes C are looked at */
 #define SCAN_WHOLE_QUERIES 16 /* that together look at most rows of a cell: it is read whole */
 #define SCAN_POLL_CELLS 16    /* between two looks at the clock, and ... */
 #define SCAN_POLL_NS 1000000  /* between two for an interrupt */
@@ -196,8 +197,7 @@ static int scan_row(const scan_place *place, const vs_probe *probe, uint32_t slo
         }
     } else if (probe->is_usable && !isnan(terms->r)) {
         products.high_c = vs_nearest_dot(probe->q.high, c, block->code_dim);
-        vs_probe_bounds(probe, VS_PROBE_BOTH, &products, r, cos8, sin8, inv8, &lo, &hi);
-        if (lo > lane->limit || hi < place->run->floor) {
+        if (!vs_probe_stays(probe, &products, r, cos8, sin8, inv8)) {
             return SQLITE_OK;
         }
         products.low_b = vs_nearest_dot(probe->q.low, b, block->code_dim);
@@ -431,21 +431,28 @@ static int scan_dense(const scan_place *place, const vs_probe *probe, uint32_t f
 {
     const vs_block *block = place->block;
     uint16_t *passed = place->worker->passed;
-    size_t plane_bytes = block->code_dim / 2;
+    int is_in_memory = place->run->view->blocks[place->cell] == block;
     size_t count =
         vsk_get()->code_pass(&probe->test, dots, block->inv4 + first, block->cos4 + first,
                              block->sin4 + first, block->r + first, end - first, passed);
     int rc = SQLITE_OK;
     for (size_t i = 0; i < count && rc == SQLITE_OK; i++) {
         uint32_t slot = first + passed[i];
-        if (i + SCAN_PREFETCH < count && block->plane_c != NULL) {
-            uint32_t ahead = first + passed[i + SCAN_PREFETCH];
-            vs_nearest_fetch(&block->rows[ahead], 1);
-            vs_nearest_fetch(block->plane_c + ahead * plane_bytes, plane_bytes);
+        if (!(mask[slot / 64] >> (slot % 64) & 1u)) {
+            continue;
         }
-        if (mask[slot / 64] >> (slot % 64) & 1u) {
+        if (!is_in_memory) {
             rc = scan_row(place, probe, slot, dots[slot - first]);
+            continue;
         }
+        const nearest_pending row = {(uint32_t)place->cell, slot, (uint32_t)place->query,
+                                     dots[slot - first]};
+        vs_nearest_fetch(&block->rows[slot], 1);
+        vs_nearest_fetch_fine(place->run->view, place->cell, slot);
+        rc = scan_push_fine(place->run, place->worker, &row, place->can_grow);
+    }
+    if (rc == SQLITE_OK && place->worker->passed_b_count >= SCAN_WAITING) {
+        rc = scan_fine(place->run, place->worker, place->can_grow);
     }
     return rc;
 }

@@ -168,3 +168,17 @@ void vs_probe_bounds(const vs_probe *probe, vs_probe_step step, const vs_probe_p
         *out_hi = 0.5 * hi * hi + PROBE_CANONICAL;
     }
 }
+
+int vs_probe_stays(const vs_probe *probe, const vs_probe_products *products, double r, double cos,
+                   double sin, double inv)
+{
+    double alpha = (double)probe->test.alpha, beta = (double)probe->test.beta;
+    double error = 0.0;
+    double x = probe_cosine(probe, VS_PROBE_BOTH, products, inv, &error) + error;
+    double slack = PROBE_SLACK * (fabs(alpha) * r + fabs(beta) / r + 1.0);
+    double w = alpha * r + beta / r - slack;
+    x = x < -1.0 ? -1.0 : x;
+    double d = w - cos * x;
+    double root = 1.0 - x * x + (double)VSK_CODE_ROOT;
+    return !(w > 1.0 || (x < cos && d > 0.0 && d * d > sin * sin * root));
+}

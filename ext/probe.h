@@ -59,4 +59,12 @@ typedef enum vs_probe_step {
 void vs_probe_bounds(const vs_probe *probe, vs_probe_step step, const vs_probe_products *products,
                      double r, double cos, double sin, double inv, double *out_lo, double *out_hi);
 
+/*
+ * May a row be within the limit set last, by high_b and high_c? The test of vsk_code_pass_fn for both
+ * planes (cos, sin and inv are theirs), in double: without a root, so faster than the bounds. Rows
+ * without a bound stay.
+ */
+int vs_probe_stays(const vs_probe *probe, const vs_probe_products *products, double r, double cos,
+                   double sin, double inv);
+
 #endif

@@ -97,15 +97,21 @@ static void front_change(sqlite3 *db, uint64_t *random)
                     "DELETE FROM plain WHERE id = (SELECT max(id) FROM plain)");
 }
 
-static void front_check_metric(const char *metric)
+static sqlite3 *front_open(const char *metric, uint64_t *random)
 {
-    uint64_t random = 20;
     sqlite3 *db = vs_test_open();
     vs_test_run(db, "CREATE TEMP TABLE query(id INTEGER PRIMARY KEY, v BLOB)");
     for (int i = 0; i < FRONT_DIRECTIONS * FRONT_DIM; i++) {
-        front_directions[i / FRONT_DIM][i % FRONT_DIM] = (float)front_uniform(&random);
+        front_directions[i / FRONT_DIM][i % FRONT_DIM] = (float)front_uniform(random);
     }
-    front_fill_tables(db, metric, &random);
+    front_fill_tables(db, metric, random);
+    return db;
+}
+
+static void front_check_metric(const char *metric)
+{
+    uint64_t random = 20;
+    sqlite3 *db = front_open(metric, &random);
     for (int i = 0; i < FRONT_SEARCHES; i++) {
         float vector[FRONT_DIM];
         front_fill(vector, &random);
@@ -143,12 +149,50 @@ static void dot_is_that_of_brute_force(void **state)
     front_check_metric("dot");
 }
 
+/* Searches that all have a condition: do rows pass a front plane? Without SIMD there is none. */
+static void front_check_condition(const char *condition, int is_used)
+{
+    uint64_t random = 20;
+    sqlite3 *db = front_open("l2", &random);
+    char *sql = sqlite3_mprintf("SELECT rowid, distance FROM t WHERE v MATCH (SELECT v FROM query) "
+                                "AND %s AND k = 10",
+                                condition);
+    char *truth = sqlite3_mprintf("SELECT id, vec_distance_l2(v, (SELECT v FROM query)) AS d FROM "
+                                  "plain WHERE %s ORDER BY d, id LIMIT 10",
+                                  condition);
+    for (int i = 0; i < FRONT_SEARCHES; i++) {
+        char *expected = NULL;
+        float vector[FRONT_DIM];
+        front_fill(vector, &random);
+        front_put(db, "INSERT OR REPLACE INTO query VALUES (?1 * 0 + 1, ?2)", i, vector);
+        assert_int_equal(vs_test_query(db, truth, &expected), SQLITE_OK);
+        vs_test_gives(db, sql, expected);
+        sqlite3_free(expected);
+    }
+    sqlite3_free(truth);
+    sqlite3_free(sql);
+    vs_test_gives(db,
+                  is_used ? "SELECT (sum(rows_passed_p) > 0) = (vec_config('cpu') <> 'scalar') "
+                            "FROM vec_stats"
+                          : "SELECT sum(rows_passed_p) = 0 FROM vec_stats",
+                  "1");
+    vs_test_close(db);
+}
+
+static void searches_with_wide_conditions_learn(void **state)
+{
+    (void)state;
+    front_check_condition("n < 5", 1);
+    front_check_condition("n = 5", 0); /* few rows: they are looked at one by one */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(l2_is_that_of_brute_force),
         cmocka_unit_test(cosine_is_that_of_brute_force),
         cmocka_unit_test(dot_is_that_of_brute_force),
+        cmocka_unit_test(searches_with_wide_conditions_learn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,8 @@ typedef struct code_set {
 static code_set set;
 static int8_t planes[2 * (DIM_MAX + 64)];
 static float scratch[DIM_MAX + 64];
-static size_t dropped; /* rows that the block test dropped: it must be able to */
+static size_t dropped;         /* rows that the block test dropped: it must be able to */
+static size_t dropped_by_both; /* and that of both planes */
 
 static void make_set(data_kind kind, const vs_code *code)
 {
@@ -83,6 +84,15 @@ static void check_bounds(const vs_probe *probe, const vsk_table *kernels, size_t
 }
 
 /* The block test with the row's own distance as the limit keeps it. */
+static int stays(const vs_probe *probe, const vs_probe_products *products,
+                 const vs_code_record *record)
+{
+    double r = record->flags & VS_CODE_NO_BOUND ? (double)NAN : (double)record->r;
+    return !probe->is_usable ||
+           vs_probe_stays(probe, products, r, (double)record->terms.cos8,
+                          (double)record->terms.sin8, (double)record->terms.inv8);
+}
+
 static void check_pass(vs_probe *probe, const vsk_table *kernels, size_t row, double distance,
                        const char *what)
 {
@@ -96,8 +106,15 @@ static void check_pass(vs_probe *probe, const vsk_table *kernels, size_t row, do
                            &record->terms.sin4, &r, 1, out) != 1) {
         fail_msg("%s, row %zu: dropped at its own distance %.17g", what, row, distance);
     }
+    vs_probe_products products = {
+        dot, probe->is_usable ? product(kernels, probe->q.high, record->plane_c, n) : 0, 0, 0};
+    if (!stays(probe, &products, record)) {
+        fail_msg("%s, row %zu: dropped by both planes at its own distance %.17g", what, row,
+                 distance);
+    }
     vs_probe_set_limit(probe,
                        probe->metric == VS_DOT ? distance - fabs(distance) : 0.25 * distance);
+    dropped_by_both += !stays(probe, &products, record);
     dropped += kernels->code_pass(&probe->test, &dot, &record->terms.inv4, &record->terms.cos4,
                                   &record->terms.sin4, &r, 1, out) == 0;
 }
@@ -184,6 +201,7 @@ static void the_block_test_drops_rows_that_are_far(void **state)
 {
     (void)state;
     assert_true(dropped > 1000);
+    assert_true(dropped_by_both > dropped);
 }
 
 int main(void)
