@@ -20,8 +20,8 @@
  * The float32 scan is the rank kernel of the level in use, which prefetches, over one array with
  * nothing between its rows, and a heap for the k best: what memory allows. A search is the whole
  * statement: bind, every step, reset. "Hot" is the table's cache in memory, not the CPU's: between
- * two searches the scan reads more than any cache holds (but for `small`). Before the first round
- * INDEX_WARM searches are made.
+ * two searches the scan reads more than any cache holds, but for `small`, `threads` and `filter`,
+ * whose turns are of INDEX_QUERIES searches. Before the first round INDEX_WARM searches are made.
  *
  * The environment's SQLITE_VEC_SO and SQLITE_VECTOR_SO name the peers' libraries; what needs one
  * that is not named is left out. Exact answers are compared with a brute force in double precision;
@@ -657,70 +657,93 @@ static double index_run_filter(void *context, size_t round)
     return seconds;
 }
 
+/* Searches with conditions, in turns of some or each after one of another kind, when the CPU's cache
+ * holds other data; and without conditions in the same two ways. */
+enum { FILTER_WIDTHS = 3, FILTER_ALL = 3 * FILTER_WIDTHS, FILTER_WAYS = FILTER_ALL + 2 };
+enum { FILTER_TURN, FILTER_ALONE, FILTER_NEW };
+static const int filter_widths[FILTER_WIDTHS] = {1, 10, 50};
+
+static void index_print_filters(const bench_vectors *vectors, const bench_entry *entries)
+{
+    static const char *const names[] = {"filtered search, the same condition again",
+                                        "filtered search, the same condition, after other searches",
+                                        "filtered search, another condition each time"};
+    static const double bars[FILTER_WIDTHS] = {0.5, 1.0, 1.3};
+    for (int i = 0; i < FILTER_WAYS; i++) {
+        int kind = i / FILTER_WIDTHS, width = i % FILTER_WIDTHS;
+        int is_turn = i < FILTER_ALL ? kind == FILTER_TURN : i == FILTER_ALL;
+        index_line(i < FILTER_ALL ? names[kind] : "unfiltered search", vectors, "l2", INDEX_K, 1,
+                   "hot");
+        bench_line_number("queries", is_turn ? INDEX_QUERIES : 1);
+        bench_line_times(&entries[i], INDEX_ROUNDS); /* of all queries */
+        if (i < FILTER_ALL) {
+            double ratio = bench_ratio(&entries[i], &entries[is_turn ? FILTER_ALL : FILTER_ALL + 1],
+                                       INDEX_ROUNDS);
+            char what[INDEX_TEXT];
+            bench_line_number("rows_percent", filter_widths[width]);
+            snprintf(what, sizeof what, "100k x 768, filter %d %% / unfiltered",
+                     filter_widths[width]);
+            if (is_turn) {
+                bench_line_bar(what, ratio, "at most", bars[width], "x");
+            } else {
+                bench_line_number("ratio", ratio);
+            }
+        }
+        bench_line_close();
+    }
+}
+
 static void index_part_filter(void)
 {
-    enum { WIDTHS = 3, ALL = 2 * WIDTHS, WAYS };
-    static const int widths[WIDTHS] = {1, 10, 50};
-    static const double bars[WIDTHS] = {0.5, 1.0, 1.3};
     bench_vectors vectors;
     (void)bench_vectors_load("clusters_768_100k", &vectors);
     char *path = bench_vectors_file(&vectors, BENCH_INDEXED, BENCH_L2, index_folder);
     sqlite3 *db = index_open(path, BENCH_INDEXED, NULL);
-    bench_hit *expected[WAYS] = {NULL};
-    index_filter filters[ALL];
-    index_search all = {
-        .what = "indexed table",
-        .vectors = &vectors,
-        .stmt = index_prepare(db, INDEX_K, ""),
-        .k = INDEX_K,
-        .query_count = INDEX_QUERIES,
-        .repeats = 1,
-    };
-    bench_entry entries[WAYS];
-    char what[INDEX_TEXT];
+    bench_hit *expected[FILTER_WIDTHS + 1];
+    index_filter filters[FILTER_ALL];
+    index_search turns[FILTER_WIDTHS + 1], alone;
+    bench_entry entries[FILTER_WAYS];
 
-    for (int i = 0; i < ALL; i++) {
-        int width = widths[i % WIDTHS];
-        if (i < WIDTHS) {
-            expected[i] =
-                bench_brute_force_rows(&vectors, BENCH_L2, INDEX_QUERIES, INDEX_K, 0, width);
+    for (int i = 0; i <= FILTER_WIDTHS; i++) {
+        int width = i < FILTER_WIDTHS ? filter_widths[i] : 100;
+        expected[i] = bench_brute_force_rows(&vectors, BENCH_L2, INDEX_QUERIES, INDEX_K, 0, width);
+        turns[i] = (index_search){
+            .what = "filter",
+            .vectors = &vectors,
+            .stmt = index_prepare(db, INDEX_K, i < FILTER_WIDTHS ? " AND n >= 0 AND n < ?2" : ""),
+            .expected = expected[i],
+            .k = INDEX_K,
+            .query_count = INDEX_QUERIES,
+            .repeats = INDEX_QUERIES,
+        };
+        if (i < FILTER_WIDTHS) {
+            sqlite3_bind_int(turns[i].stmt, 2, width);
         }
+        entries[i < FILTER_WIDTHS ? i : FILTER_ALL] =
+            (bench_entry){index_run_search, &turns[i], {0}};
+    }
+    for (int i = FILTER_WIDTHS; i < FILTER_ALL; i++) {
         filters[i] = (index_filter){&vectors,
                                     index_prepare(db, INDEX_K, " AND n >= ?2 AND n < ?3"),
-                                    expected[i % WIDTHS],
-                                    width,
-                                    i >= WIDTHS,
+                                    expected[i % FILTER_WIDTHS],
+                                    filter_widths[i % FILTER_WIDTHS],
+                                    i / FILTER_WIDTHS == FILTER_NEW,
                                     0};
         entries[i] = (bench_entry){index_run_filter, &filters[i], {0}};
     }
-    expected[ALL] = bench_brute_force_rows(&vectors, BENCH_L2, INDEX_QUERIES, INDEX_K, 0, 100);
-    all.expected = expected[ALL];
-    entries[ALL] = (bench_entry){index_run_search, &all, {0}};
-    index_warm(&all);
-    bench_race(entries, WAYS, INDEX_ROUNDS);
-    for (int i = 0; i < ALL; i++) {
-        double ratio = bench_ratio(&entries[i], &entries[ALL], INDEX_ROUNDS);
-        index_line(i < WIDTHS ? "filtered search, the same condition again"
-                              : "filtered search, another condition each time",
-                   &vectors, "l2", INDEX_K, 1, "hot");
-        bench_line_number("rows_percent", widths[i % WIDTHS]);
-        bench_line_times(&entries[i], INDEX_ROUNDS);
-        if (i < WIDTHS) {
-            snprintf(what, sizeof what, "100k x 768, filter %d %% / unfiltered", widths[i]);
-            bench_line_bar(what, ratio, "at most", bars[i], "x");
-        } else {
-            bench_line_number("ratio", ratio);
-        }
-        bench_line_close();
-        sqlite3_finalize(filters[i].stmt);
-    }
-    index_line("unfiltered search", &vectors, "l2", INDEX_K, 1, "hot");
-    bench_line_times(&entries[ALL], INDEX_ROUNDS);
-    bench_line_close();
-    for (int i = 0; i < WAYS; i++) {
+    alone = turns[FILTER_WIDTHS];
+    alone.repeats = 1;
+    entries[FILTER_ALL + 1] = (bench_entry){index_run_search, &alone, {0}};
+    index_warm(&alone);
+    bench_race(entries, FILTER_WAYS, INDEX_ROUNDS);
+    index_print_filters(&vectors, entries);
+    for (int i = 0; i <= FILTER_WIDTHS; i++) {
+        sqlite3_finalize(turns[i].stmt);
         free(expected[i]);
     }
-    sqlite3_finalize(all.stmt);
+    for (int i = FILTER_WIDTHS; i < FILTER_ALL; i++) {
+        sqlite3_finalize(filters[i].stmt);
+    }
     sqlite3_close(db);
     sqlite3_free(path);
     bench_vectors_free(&vectors);
