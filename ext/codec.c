@@ -207,7 +207,7 @@ int vs_codec_encoder_init(vs_codec_encoder *encoder, int level)
 {
     ZSTD_customMem memory = {codec_alloc, codec_release, NULL};
     assert(level >= VS_CODEC_LEVEL_MIN && level <= VS_CODEC_LEVEL_MAX);
-    *encoder = (vs_codec_encoder){ZSTD_createCCtx_advanced(memory), level};
+    *encoder = (vs_codec_encoder){ZSTD_createCCtx_advanced(memory), level, 0};
     return encoder->context == NULL ? SQLITE_NOMEM : SQLITE_OK;
 }
 
@@ -225,6 +225,9 @@ static size_t codec_encode_alone(vs_codec_encoder *encoder, const void *data, si
     size_t code = ZSTD_CCtx_reset(encoder->context, ZSTD_reset_session_and_parameters);
     if (!ZSTD_isError(code)) {
         code = ZSTD_CCtx_setParameter(encoder->context, ZSTD_c_compressionLevel, encoder->level);
+    }
+    if (!ZSTD_isError(code)) {
+        code = ZSTD_CCtx_setParameter(encoder->context, ZSTD_c_minMatch, encoder->match_min);
     }
     if (!ZSTD_isError(code)) { /* a block is never larger than the window */
         code = ZSTD_CCtx_setParameter(encoder->context, ZSTD_c_windowLog, block_log);

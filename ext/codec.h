@@ -49,6 +49,7 @@ typedef struct vs_codec_dict {
 typedef struct vs_codec_encoder {
     struct ZSTD_CCtx_s *context; /* owned */
     int level;                   /* VS_CODEC_LEVEL_MIN .. VS_CODEC_LEVEL_MAX */
+    int match_min;               /* shortest repeat to look for, 3 .. 7; 0: zstd's choice */
 } vs_codec_encoder;
 typedef struct ZSTD_DCtx_s vs_codec_decoder;
 
@@ -61,7 +62,8 @@ int vs_codec_check_dict(const char *who, const vs_codec_dict *dict, vs_err *err)
 
 /*
  * Encodes n bytes (at least 1) as one zstd frame with its content size, with the dictionary's id,
- * without checksum. *out_bytes is its size, or 0 when it does not fit `capacity`.
+ * without checksum. *out_bytes is its size, or 0 when it does not fit `capacity`. The encoder's
+ * match_min counts without a dictionary.
  *
  *   dict        NULL for none; checked before
  *   block_log   blocks of at most 2^block_log bytes, 10 to 17; 0: zstd's choice, and so with a

@@ -20,6 +20,12 @@
 /* Blocks of zstd so small that a stream does not expand beyond the limit: each takes 4 bytes. */
 #define FRAME_WRITE_BLOCK_LOG 13
 
+/*
+ * Among bytes of few values, as exponents are, short repeats are everywhere, and the faster levels
+ * of zstd spend more on each than its bytes would take alone. Repeats of that many bytes are real.
+ */
+#define FRAME_WRITE_MATCH_MIN 7
+
 #define FRAME_WRITE_BIT(transform) (1u << VS_FRAME_##transform)
 
 /* What each mode tries. */
@@ -103,12 +109,33 @@ static int frame_write_zstd(frame_writer *w, const unsigned char *data, size_t n
     return rc;
 }
 
+/* The same for a plane, also without short repeats; the smaller one stays. */
+static int frame_write_plane(frame_writer *w, const unsigned char *data, size_t n,
+                             unsigned char *out, size_t *out_bytes, vs_err *err)
+{
+    unsigned char *other = w->check; /* has done its work; no plane is larger */
+    size_t other_bytes = 0;
+    int rc = frame_write_zstd(w, data, n, out, out_bytes, err);
+    if (rc != SQLITE_OK || w->dict != NULL) {
+        return rc;
+    }
+    size_t room = *out_bytes > 0 ? *out_bytes - 1 : n - n / 128 - 1;
+    w->encoder.match_min = FRAME_WRITE_MATCH_MIN;
+    rc = vs_codec_encode(w->who, &w->encoder, NULL, data, n, 0, other, room, &other_bytes, err);
+    w->encoder.match_min = 0;
+    if (rc == SQLITE_OK && other_bytes > 0 && n <= other_bytes * VS_FRAME_EXPANSION_MAX) {
+        memcpy(out, other, other_bytes);
+        *out_bytes = other_bytes;
+    }
+    return rc;
+}
+
 /*
  * Codes one stream in the way that takes least. `unit` bytes repeat where all of the stream does.
  */
-static int frame_write_stream(frame_writer *w, const unsigned char *data, size_t n, size_t unit,
-                              unsigned char *out, vs_frame_coding *coding, size_t *out_bytes,
-                              vs_err *err)
+static int frame_write_stream(frame_writer *w, int is_plane, const unsigned char *data, size_t n,
+                              size_t unit, unsigned char *out, vs_frame_coding *coding,
+                              size_t *out_bytes, vs_err *err)
 {
     if (n > unit && memcmp(data, data + unit, n - unit) == 0) {
         memcpy(out, data, unit);
@@ -116,7 +143,8 @@ static int frame_write_stream(frame_writer *w, const unsigned char *data, size_t
         *out_bytes = unit;
         return SQLITE_OK;
     }
-    int rc = frame_write_zstd(w, data, n, out, out_bytes, err);
+    int rc = is_plane ? frame_write_plane(w, data, n, out, out_bytes, err)
+                      : frame_write_zstd(w, data, n, out, out_bytes, err);
     *coding = VS_FRAME_ZSTD;
     if (rc == SQLITE_OK && *out_bytes == 0) {
         memcpy(out, data, n);
@@ -138,7 +166,7 @@ static int frame_write_trial(frame_writer *w, vs_frame_transform transform, int 
     for (int i = 0; rc == SQLITE_OK && i < layout->stream_count; i++) {
         vs_frame_coding coding = VS_FRAME_STORED;
         size_t coded_bytes = 0, n = layout->bytes[i];
-        rc = frame_write_stream(w, data, n, unit, at, &coding, &coded_bytes, err);
+        rc = frame_write_stream(w, transform != VS_FRAME_NONE, data, n, unit, at, &coding, &coded_bytes, err);
         frame_write_record(coding, i, coded_bytes, n, record);
         has_dict |= coding == VS_FRAME_ZSTD && w->dict != NULL;
         record += VS_FRAME_RECORD_BYTES;
