@@ -166,7 +166,8 @@ static int frame_write_trial(frame_writer *w, vs_frame_transform transform, int 
     for (int i = 0; rc == SQLITE_OK && i < layout->stream_count; i++) {
         vs_frame_coding coding = VS_FRAME_STORED;
         size_t coded_bytes = 0, n = layout->bytes[i];
-        rc = frame_write_stream(w, transform != VS_FRAME_NONE, data, n, unit, at, &coding, &coded_bytes, err);
+        rc = frame_write_stream(w, transform != VS_FRAME_NONE, data, n, unit, at, &coding,
+                                &coded_bytes, err);
         frame_write_record(coding, i, coded_bytes, n, record);
         has_dict |= coding == VS_FRAME_ZSTD && w->dict != NULL;
         record += VS_FRAME_RECORD_BYTES;

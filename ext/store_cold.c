@@ -5,25 +5,11 @@
  * t_vectors that is there comes first: what is written to a cold cell lands there, beside the old
  * copy in the block. Codes stay as they are, so a search decodes only blocks that hold candidates.
  *
- *     0  "VSB1"          4  checksum of all behind it      8  number of the block i64
- *    16  records u32    20  bytes of the frame u32        24  rowids i64 [records]
- *    then what each record is, u8 [records], zeros to a multiple of 8, and a frame (frame.h) with the
- *    vectors of all records, zeros where there is none
- *
- * Calls: store.c, store_vectors.c, format.c, frame.h.
+ * Calls: cold_block.c, store.c, store_vectors.c, format.c.
  * Called by: store_vectors.c, store_write.c, check.c.
  * Threads: the connection's.
  */
 #include "store_cold.h"
-
-#include "frame.h"
-
-#define COLD_HEADER_BYTES 24
-#define COLD_LEVEL 1 /* of zstd: higher ones gain next to nothing on vectors */
-
-enum { COLD_UNUSED, COLD_NULL, COLD_VECTOR, COLD_KINDS };
-
-static const uint8_t cold_magic[4] = {'V', 'S', 'B', '1'};
 
 /* ---- sizes ----------------------------------------------------------------------------------- */
 
@@ -38,15 +24,16 @@ static uint32_t cold_records(const vs_store *store, int vector)
     return store->geometry.vectors[vector].per_block * store->geometry.vectors[vector].per_row;
 }
 
-/* Where its frame begins. */
-static size_t cold_frame_at(uint32_t records)
-{
-    return COLD_HEADER_BYTES + 8 * (size_t)records + ((size_t)records + 7) / 8 * 8;
-}
-
-static int64_t cold_block(const vs_store *store, int vector, int64_t group)
+static int64_t cold_number(const vs_store *store, int vector, int64_t group)
 {
     return group / (int64_t)store->geometry.vectors[vector].per_block;
+}
+
+/* Where the records of a row of t_vectors begin in its block. */
+static uint32_t cold_first(const vs_store *store, int vector, int64_t group)
+{
+    const uint32_t per_block = store->geometry.vectors[vector].per_block;
+    return (uint32_t)(group % (int64_t)per_block) * store->geometry.vectors[vector].per_row;
 }
 
 static vs_frame_shape cold_shape(const vs_store *store, int vector)
@@ -58,101 +45,36 @@ static vs_frame_shape cold_shape(const vs_store *store, int vector)
     return (vs_frame_shape){elem, (uint32_t)spec->dim, cold_records(store, vector)};
 }
 
-static void cold_put32(uint8_t *at, uint32_t value)
-{
-    for (int i = 0; i < 4; i++) {
-        at[i] = (uint8_t)(value >> (8 * i));
-    }
-}
-
-static uint32_t cold_get32(const uint8_t *at)
-{
-    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
-static void cold_put64(uint8_t *at, uint64_t value)
-{
-    cold_put32(at, (uint32_t)value);
-    cold_put32(at + 4, (uint32_t)(value >> 32));
-}
-
-static int64_t cold_get64(const uint8_t *at)
-{
-    return (int64_t)((uint64_t)cold_get32(at) | (uint64_t)cold_get32(at + 4) << 32);
-}
-
 /* ---- reading --------------------------------------------------------------------------------- */
 
 void vs_store_cold_close(vs_store_cold *cold)
 {
-    sqlite3_free(cold->vectors);
-    sqlite3_free(cold->rowids);
+    vs_cold_block_free(&cold->block);
     memset(cold, 0, sizeof *cold);
 }
 
-/* A frame that does not decode is damage, like everything in a shadow table. */
-static int cold_damaged(const vs_store *store, int vector, int64_t block, const char *what,
-                        vs_err *err)
-{
-    return vs_error(err, SQLITE_CORRUPT_VTAB, "%s: block %lld of \"%s_cold%d\": %s", store->label,
-                    (long long)block, store->table, vector, what);
-}
-
-static int cold_check(const vs_store *store, int vector, int64_t block, const uint8_t *data,
-                      size_t n, vs_err *err)
-{
-    uint32_t records = cold_records(store, vector);
-    size_t frame_at = cold_frame_at(records);
-    if (data == NULL || n < frame_at || memcmp(data, cold_magic, sizeof cold_magic) != 0) {
-        return cold_damaged(store, vector, block, "it is no block", err);
-    }
-    if (cold_get32(data + 4) != vsk_get()->checksum(data + 8, n - 8)) {
-        return cold_damaged(store, vector, block, "its checksum is wrong", err);
-    }
-    if (cold_get64(data + 8) != block || cold_get32(data + 16) != records ||
-        cold_get32(data + 20) != n - frame_at) {
-        return cold_damaged(store, vector, block, "it has another number, or another size", err);
-    }
-    for (uint32_t i = 0; i < records; i++) {
-        if (data[COLD_HEADER_BYTES + 8 * (size_t)records + i] >= COLD_KINDS) {
-            return cold_damaged(store, vector, block, "a record is of no known kind", err);
-        }
-    }
-    return SQLITE_OK;
-}
-
-/* Decodes the frame of a block that was checked. */
-static int cold_decode(const vs_store *store, int vector, int64_t block, const uint8_t *frame,
-                       size_t n, void **out, vs_err *err)
+/* Decodes a block. One that does not decode is damage, like everything in a shadow table. */
+static int cold_decode(const vs_store *store, int vector, int64_t number, const void *data,
+                       size_t n, vs_cold_block *out, vs_err *err)
 {
     vs_frame_shape shape = cold_shape(store, vector);
-    size_t bytes = (size_t)shape.count * store->geometry.vectors[vector].vector_bytes;
     vs_err inner = VS_ERR_INIT;
-    vs_frame_info info;
-    int rc = vs_frame_read("its vectors", frame, n, bytes, &info, &inner);
-    if (rc == SQLITE_OK && (info.shape.elem != shape.elem || info.shape.dim != shape.dim ||
-                            info.shape.count != shape.count || info.raw_bytes != bytes)) {
-        rc = vs_error(&inner, SQLITE_ERROR, "its vectors are others than those of the column");
-    }
-    if (rc == SQLITE_OK) {
-        rc = vs_frame_decode("its vectors", &info, NULL, out, &inner);
-    }
-    if (rc != SQLITE_OK && rc != SQLITE_NOMEM) {
-        rc = cold_damaged(store, vector, block,
-                          inner.message == NULL ? "its vectors are damaged" : inner.message, err);
+    int rc = vs_cold_block_decode(&shape, number, data, n, out, &inner);
+    if (rc == SQLITE_ERROR) {
+        rc = vs_error(err, SQLITE_CORRUPT_VTAB, "%s: block %lld of \"%s_cold%d\": %s", store->label,
+                      (long long)number, store->table, vector,
+                      inner.message == NULL ? "it is damaged" : inner.message);
     }
     vs_error_clear(&inner);
     return rc;
 }
 
 /* Reads a block: *out_found 0 when there is none. */
-static int cold_open(vs_store *store, int vector, int64_t block, vs_store_cold *cold,
+static int cold_open(vs_store *store, int vector, int64_t number, vs_store_cold *cold,
                      int *out_found, vs_err *err)
 {
     sqlite3_stmt *stmt;
-    uint32_t records = cold_records(store, vector);
-    size_t frame_at = cold_frame_at(records);
-    *out_found = cold->is_open && cold->block == block;
+    *out_found = cold->is_open && cold->number == number;
     if (*out_found) {
         return SQLITE_OK;
     }
@@ -161,27 +83,18 @@ static int cold_open(vs_store *store, int vector, int64_t block, vs_store_cold *
     if (rc != SQLITE_OK) {
         return rc;
     }
-    (void)sqlite3_bind_int64(stmt, 1, block);
+    (void)sqlite3_bind_int64(stmt, 1, number);
     rc = sqlite3_step(stmt);
     if (rc == SQLITE_ROW) {
         int is_blob = sqlite3_column_type(stmt, 0) == SQLITE_BLOB;
         const uint8_t *data = is_blob ? sqlite3_column_blob(stmt, 0) : NULL;
         size_t n = (size_t)sqlite3_column_bytes(stmt, 0);
-        rc = cold_check(store, vector, block, data, n, err);
-        if (rc == SQLITE_OK) {
-            cold->rowids = sqlite3_malloc64(frame_at - COLD_HEADER_BYTES);
-            rc = cold->rowids == NULL ? SQLITE_NOMEM : SQLITE_OK;
-        }
-        if (rc == SQLITE_OK) {
-            memcpy(cold->rowids, data + COLD_HEADER_BYTES, frame_at - COLD_HEADER_BYTES);
-            rc = cold_decode(store, vector, block, data + frame_at, n - frame_at, &cold->vectors,
-                             err);
-        }
+        rc = cold_decode(store, vector, number, data, n, &cold->block, err);
         *out_found = rc == SQLITE_OK;
     }
     rc = vs_store_done(store, stmt, rc, "reading a cold block", err);
     cold->is_open = *out_found;
-    cold->block = block;
+    cold->number = number;
     if (!*out_found) {
         vs_store_cold_close(cold);
     }
@@ -194,24 +107,22 @@ int vs_store_cold_group(vs_store *store, int vector, int64_t group, vs_store_col
     size_t vector_bytes = store->geometry.vectors[vector].vector_bytes;
     size_t record_bytes = store->geometry.vectors[vector].record_bytes;
     uint32_t per_row = store->geometry.vectors[vector].per_row;
-    uint32_t records = cold_records(store, vector);
-    int64_t block = cold_block(store, vector, group);
-    int rc = cold_open(store, vector, block, cold, out_found, err);
+    int64_t number = cold_number(store, vector, group);
+    int rc = cold_open(store, vector, number, cold, out_found, err);
     if (rc != SQLITE_OK || !*out_found) {
         return rc;
     }
-    uint32_t first =
-        (uint32_t)(group % (int64_t)store->geometry.vectors[vector].per_block) * per_row;
+    uint32_t first = cold_first(store, vector, group);
     for (uint32_t i = 0; i < per_row; i++) {
-        uint8_t kind = cold->rowids[8 * (size_t)records + first + i];
-        const uint8_t *vectors = cold->vectors;
-        if (kind == COLD_UNUSED) {
+        const vs_cold_block *block = &cold->block;
+        uint8_t kind = block->kinds[first + i];
+        if (kind == VS_COLD_UNUSED) {
             memset(out + i * record_bytes, 0, record_bytes);
         } else {
-            vs_format_write_record(cold_get64(cold->rowids + 8 * (size_t)(first + i)),
-                                   kind == COLD_NULL ? NULL
-                                                     : vectors + (size_t)(first + i) * vector_bytes,
-                                   vector_bytes, record_bytes, out + i * record_bytes);
+            vs_format_write_record(
+                block->rowids[first + i],
+                kind == VS_COLD_NULL ? NULL : block->vectors + (first + i) * vector_bytes,
+                vector_bytes, record_bytes, out + i * record_bytes);
         }
     }
     return SQLITE_OK;
@@ -219,42 +130,26 @@ int vs_store_cold_group(vs_store *store, int vector, int64_t group, vs_store_col
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-/* What goes into a block. */
-typedef struct cold_parts {
-    uint8_t *head;    /* owned: what lies before the frame */
-    uint8_t *vectors; /* owned */
-} cold_parts;
-
-static int cold_put(vs_store *store, int vector, int64_t block, const cold_parts *parts,
+/* Writes a block; one without records is deleted. */
+static int cold_put(vs_store *store, int vector, int64_t number, const vs_cold_block *block,
                     vs_err *err)
 {
-    static const vs_frame_options options = {VS_FRAME_AUTO, COLD_LEVEL, NULL};
-    vs_frame_shape shape = cold_shape(store, vector);
-    size_t frame_at = cold_frame_at(shape.count);
     sqlite3_stmt *stmt;
-    void *frame = NULL;
-    size_t frame_bytes = 0;
-    int rc =
-        vs_frame_encode(store->label, parts->vectors, &shape, &options, &frame, &frame_bytes, err);
-    uint8_t *data = rc == SQLITE_OK ? sqlite3_malloc64(frame_at + frame_bytes) : NULL;
-    rc = rc == SQLITE_OK && data == NULL ? SQLITE_NOMEM : rc;
+    void *data = NULL;
+    size_t n = 0;
+    if (!vs_cold_block_is_used(block)) {
+        return vs_store_delete_range(store, vector, VS_SQL_COLD_DELETE, number, number, err);
+    }
+    int rc = vs_cold_block_encode(store->label, number, block, &data, &n, err);
     if (rc == SQLITE_OK) {
-        memcpy(data, parts->head, frame_at);
-        memcpy(data + frame_at, frame, frame_bytes);
-        memcpy(data, cold_magic, sizeof cold_magic);
-        cold_put64(data + 8, (uint64_t)block);
-        cold_put32(data + 16, shape.count);
-        cold_put32(data + 20, (uint32_t)frame_bytes);
-        cold_put32(data + 4, vsk_get()->checksum(data + 8, frame_at + frame_bytes - 8));
         rc = vs_store_vector_statement_get(store, vector, VS_SQL_COLD_SET, &stmt, err);
     }
     if (rc == SQLITE_OK) {
-        (void)sqlite3_bind_int64(stmt, 1, block);
-        rc = sqlite3_bind_blob64(stmt, 2, data, frame_at + frame_bytes, SQLITE_STATIC);
+        (void)sqlite3_bind_int64(stmt, 1, number);
+        rc = sqlite3_bind_blob64(stmt, 2, data, n, SQLITE_STATIC);
         rc = vs_store_done(store, stmt, rc == SQLITE_OK ? sqlite3_step(stmt) : rc,
                            "writing a cold block", err);
     }
-    sqlite3_free(frame);
     sqlite3_free(data);
     return rc;
 }
@@ -265,79 +160,65 @@ int vs_store_cold_delete_cell(vs_store *store, int vector, int64_t cell, vs_err 
     int64_t first = vs_store_group(store, vector, cell * slots);
     int64_t last = vs_store_group(store, vector, cell * slots + slots - 1);
     return vs_store_delete_range(store, vector, VS_SQL_COLD_DELETE,
-                                 cold_block(store, vector, first), cold_block(store, vector, last),
-                                 err);
+                                 cold_number(store, vector, first),
+                                 cold_number(store, vector, last), err);
 }
 
 /* Takes over one record, if its slot is live. */
 static int cold_add(const vs_store *store, int vector, const vs_cell *cell, uint32_t slot,
-                    uint32_t number, const uint8_t *record, cold_parts *parts, vs_err *err)
+                    uint32_t at, const uint8_t *record, vs_cold_block *block, vs_err *err)
 {
     size_t vector_bytes = store->geometry.vectors[vector].vector_bytes;
     size_t record_bytes = store->geometry.vectors[vector].record_bytes;
-    size_t records = cold_records(store, vector);
     int64_t loc = cell->id * (int64_t)store->geometry.slots + (int64_t)slot;
     const void *found = NULL;
-    int64_t rowid = 0;
     if (!vs_cell_has(cell, slot)) {
         return SQLITE_OK;
     }
     int rc = vs_format_read_record(store->label, vector, loc, record, record_bytes, vector_bytes,
-                                   record_bytes, &rowid, &found, err);
+                                   record_bytes, &block->rowids[at], &found, err);
     if (rc == SQLITE_OK) {
-        cold_put64(parts->head + COLD_HEADER_BYTES + 8 * (size_t)number, (uint64_t)rowid);
-        parts->head[COLD_HEADER_BYTES + 8 * records + number] =
-            found == NULL ? COLD_NULL : COLD_VECTOR;
+        block->kinds[at] = found == NULL ? VS_COLD_NULL : VS_COLD_VECTOR;
         if (found != NULL) {
-            memcpy(parts->vectors + number * vector_bytes, found, vector_bytes);
+            memcpy(block->vectors + at * vector_bytes, found, vector_bytes);
         }
     }
     return rc;
 }
 
-/* Seals one block of a cell from its whole records, [slots]; a block without rows is deleted. */
+/* Seals one block of a cell from its whole records, [slots]. */
 static int cold_seal_block(vs_store *store, int vector, const vs_cell *cell, uint32_t first,
-                           const uint8_t *all, cold_parts *parts, vs_err *err)
+                           const uint8_t *all, vs_err *err)
 {
     size_t record_bytes = store->geometry.vectors[vector].record_bytes;
-    uint32_t records = cold_records(store, vector);
+    vs_frame_shape shape = cold_shape(store, vector);
     int64_t loc = cell->id * (int64_t)store->geometry.slots + (int64_t)first;
-    int64_t block = cold_block(store, vector, vs_store_group(store, vector, loc));
-    int is_used = 0, rc = SQLITE_OK;
-    memset(parts->head, 0, cold_frame_at(records));
-    memset(parts->vectors, 0, records * store->geometry.vectors[vector].vector_bytes);
-    for (uint32_t i = 0; i < records && rc == SQLITE_OK; i++) {
-        is_used |= vs_cell_has(cell, first + i);
-        rc = cold_add(store, vector, cell, first + i, i, all + (first + i) * record_bytes, parts,
+    int64_t number = cold_number(store, vector, vs_store_group(store, vector, loc));
+    vs_cold_block block;
+    int rc = vs_cold_block_new(&shape, &block);
+    for (uint32_t i = 0; i < shape.count && rc == SQLITE_OK; i++) {
+        rc = cold_add(store, vector, cell, first + i, i, all + (first + i) * record_bytes, &block,
                       err);
     }
     if (rc == SQLITE_OK) {
-        rc = is_used ? cold_put(store, vector, block, parts, err)
-                     : vs_store_delete_range(store, vector, VS_SQL_COLD_DELETE, block, block, err);
+        rc = cold_put(store, vector, number, &block, err);
     }
+    vs_cold_block_free(&block);
     return rc;
 }
 
 int vs_store_seal_column(vs_store *store, int vector, const vs_cell *cell, vs_err *err)
 {
     size_t record_bytes = store->geometry.vectors[vector].record_bytes;
-    size_t vector_bytes = store->geometry.vectors[vector].vector_bytes;
     uint32_t slots = store->geometry.slots, records = cold_records(store, vector);
-    cold_parts parts = {sqlite3_malloc64(cold_frame_at(records)),
-                        sqlite3_malloc64(records * vector_bytes)};
     uint8_t *all = sqlite3_malloc64(slots * record_bytes);
-    int rc = parts.head == NULL || parts.vectors == NULL || all == NULL ? SQLITE_NOMEM : SQLITE_OK;
-    if (rc == SQLITE_OK) {
-        rc = vs_store_read_vectors(store, vector, cell->id, all, err);
-    }
+    int rc = all == NULL ? SQLITE_NOMEM : vs_store_read_vectors(store, vector, cell->id, all, err);
     for (uint32_t first = 0; first < slots && rc == SQLITE_OK; first += records) {
-        rc = cold_seal_block(store, vector, cell, first, all, &parts, err);
+        rc = cold_seal_block(store, vector, cell, first, all, err);
     }
     if (rc == SQLITE_OK) {
         rc = vs_store_delete_groups(store, vector, cell->id, err);
     }
-    sqlite3_free(parts.head);
-    sqlite3_free(parts.vectors);
     sqlite3_free(all);
     return rc;
 }
@@ -351,8 +232,8 @@ int vs_store_has_tier(vs_store *store, int vector, int64_t cell, int is_warm, in
     int rc = SQLITE_OK;
     *out = 0;
     if (!is_warm) {
-        first = cold_block(store, vector, first);
-        last = cold_block(store, vector, last);
+        first = cold_number(store, vector, first);
+        last = cold_number(store, vector, last);
     }
     for (int64_t id = first; id <= last && !*out && rc == SQLITE_OK; id++) {
         rc = vs_store_has_row(store, vector, which, id, out, err);
@@ -381,12 +262,9 @@ int vs_store_thaw_column(vs_store *store, int vector, const vs_cell *cell, vs_er
 static int cold_has_group(const vs_store *store, int vector, int64_t group,
                           const vs_store_cold *cold)
 {
-    uint32_t per_row = store->geometry.vectors[vector].per_row;
-    uint32_t first =
-        (uint32_t)(group % (int64_t)store->geometry.vectors[vector].per_block) * per_row;
-    const uint8_t *kinds = cold->rowids + 8 * (size_t)cold_records(store, vector);
-    for (uint32_t i = first; i < first + per_row; i++) {
-        if (kinds[i] != COLD_UNUSED) {
+    uint32_t first = cold_first(store, vector, group);
+    for (uint32_t i = first; i < first + store->geometry.vectors[vector].per_row; i++) {
+        if (cold->block.kinds[i] != VS_COLD_UNUSED) {
             return 1;
         }
     }
@@ -397,30 +275,14 @@ static int cold_has_group(const vs_store *store, int vector, int64_t group,
  * block goes. */
 static int cold_forget(vs_store *store, int vector, int64_t group, vs_store_cold *cold, vs_err *err)
 {
-    uint32_t per_row = store->geometry.vectors[vector].per_row;
-    uint32_t first =
-        (uint32_t)(group % (int64_t)store->geometry.vectors[vector].per_block) * per_row;
+    size_t per_row = store->geometry.vectors[vector].per_row;
     size_t vector_bytes = store->geometry.vectors[vector].vector_bytes;
-    size_t records = cold_records(store, vector), head_bytes = cold_frame_at((uint32_t)records);
-    uint8_t *kinds = cold->rowids + 8 * records, *vectors = cold->vectors;
-    cold_parts parts = {sqlite3_malloc64(head_bytes), vectors};
-    int is_used = 0;
-    if (parts.head == NULL) {
-        return SQLITE_NOMEM;
-    }
-    memset(cold->rowids + 8 * (size_t)first, 0, 8 * (size_t)per_row);
-    memset(kinds + first, COLD_UNUSED, per_row);
-    memset(vectors + first * vector_bytes, 0, per_row * vector_bytes);
-    memset(parts.head, 0, COLD_HEADER_BYTES);
-    memcpy(parts.head + COLD_HEADER_BYTES, cold->rowids, head_bytes - COLD_HEADER_BYTES);
-    for (size_t i = 0; i < records; i++) {
-        is_used |= kinds[i] != COLD_UNUSED;
-    }
-    int rc = is_used ? cold_put(store, vector, cold->block, &parts, err)
-                     : vs_store_delete_range(store, vector, VS_SQL_COLD_DELETE, cold->block,
-                                             cold->block, err);
-    sqlite3_free(parts.head);
-    return rc;
+    uint32_t first = cold_first(store, vector, group);
+    vs_cold_block *block = &cold->block;
+    memset(block->rowids + first, 0, per_row * sizeof *block->rowids);
+    memset(block->kinds + first, VS_COLD_UNUSED, per_row);
+    memset(block->vectors + first * vector_bytes, 0, per_row * vector_bytes);
+    return cold_put(store, vector, cold->number, block, err);
 }
 
 int vs_store_warm_group(vs_store *store, int vector, const vs_cell *cell, uint32_t slot,

@@ -6,14 +6,14 @@
 #ifndef VS_STORE_COLD_H
 #define VS_STORE_COLD_H
 
+#include "cold_block.h"
 #include "store_impl.h"
 
 /* A block that was read, decoded: kept from one group to the next. Begins as zeros; to be closed. */
 typedef struct vs_store_cold {
     int is_open;
-    int64_t block;
-    uint8_t *rowids; /* owned: rowids and kinds, as in the block */
-    void *vectors;   /* owned: of all its records */
+    int64_t number;
+    vs_cold_block block;
 } vs_store_cold;
 
 int vs_store_can_be_cold(const vs_store *store, int vector);

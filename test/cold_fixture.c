@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "../ext/frame.h"
 #include "store_fixture.h"
 
 #define DIM_MAX 1024
@@ -37,21 +38,43 @@ static void make_vector(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     sqlite3_result_blob(ctx, out, dim * (int)sizeof *out, SQLITE_TRANSIENT);
 }
 
-static void cold_frame(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+size_t cold_head_bytes(const uint8_t *block, size_t frames[COLD_FRAMES])
+{
+    uint32_t numbers[3];
+    memcpy(numbers, block + 16, sizeof numbers);
+    frames[0] = numbers[1];
+    frames[1] = numbers[2];
+    return 32 + 8 * (size_t)numbers[0] + ((size_t)numbers[0] + 7) / 8 * 8;
+}
+
+static void cold_vectors(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     const uint8_t *data = sqlite3_value_blob(argv[0]);
-    int n = sqlite3_value_bytes(argv[0]);
-    uint32_t records = 0;
+    size_t n = (size_t)sqlite3_value_bytes(argv[0]), frames[COLD_FRAMES] = {0, 0};
+    size_t at = n < 32 ? 0 : cold_head_bytes(data, frames), used = 0;
+    uint8_t *all = NULL;
+    vs_err err = VS_ERR_INIT;
     (void)argc;
-    if (n >= 24) {
-        memcpy(&records, data + 16, 4);
-    }
-    int64_t at = 24 + 8 * (int64_t)records + ((int64_t)records + 7) / 8 * 8;
-    if (at >= n) {
-        sqlite3_result_error(ctx, "cold_frame: this is no block", -1);
+    if (at == 0 || at + frames[0] + frames[1] != n) {
+        sqlite3_result_error(ctx, "cold_vectors: this is no block", -1);
         return;
     }
-    sqlite3_result_blob(ctx, data + at, n - (int)at, SQLITE_TRANSIENT);
+    for (int i = 0; i < COLD_FRAMES; at += frames[i++]) {
+        vs_frame_info info;
+        void *raw = NULL;
+        if (frames[i] == 0) {
+            continue;
+        }
+        assert_int_equal(vs_frame_read("block", data + at, frames[i], 1u << 20, &info, &err), 0);
+        assert_int_equal(vs_frame_decode("block", &info, NULL, &raw, &err), 0);
+        all = sqlite3_realloc64(all, used + info.raw_bytes);
+        assert_non_null(all);
+        memcpy(all + used, raw, info.raw_bytes);
+        used += info.raw_bytes;
+        sqlite3_free(raw);
+    }
+    sqlite3_result_blob64(ctx, all == NULL ? (void *)"" : all, used, SQLITE_TRANSIENT);
+    sqlite3_free(all);
 }
 
 void cold_functions(sqlite3 *db)
@@ -60,7 +83,7 @@ void cold_functions(sqlite3 *db)
     const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
     sqlite3_create_function(db, "make_vector", 2, flags, NULL, make_vector, NULL, NULL);
     sqlite3_create_function(db, "make_on_grid", 2, flags, &on_grid, make_vector, NULL, NULL);
-    sqlite3_create_function(db, "cold_frame", 1, flags, NULL, cold_frame, NULL, NULL);
+    sqlite3_create_function(db, "cold_vectors", 1, flags, NULL, cold_vectors, NULL, NULL);
 }
 
 /* ---- tables ---------------------------------------------------------------------------------- */
@@ -203,7 +226,7 @@ int64_t cold_count_copies(sqlite3 *db, int vector, const void *bytes, size_t n)
     sqlite3_stmt *stmt = NULL;
     char *sql = sqlite3_mprintf(
         "SELECT (SELECT count(*) FROM t_vectors%d WHERE instr(data, ?1)) + (SELECT count(*) FROM "
-        "t_cold%d WHERE instr(vec_decompress(cold_frame(data)), ?1))",
+        "t_cold%d WHERE instr(cold_vectors(data), ?1))",
         vector, vector);
     assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
     sqlite3_bind_blob(stmt, 1, bytes, (int)n, SQLITE_TRANSIENT);

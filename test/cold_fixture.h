@@ -4,12 +4,16 @@
  *
  *     make_vector(seed, dim)       a random float32 vector
  *     make_on_grid(seed, dim)      one that was computed in half precision and normalised
- *     cold_frame(data)             the frame of a block
+ *     cold_vectors(data)           all vectors of a block, frame by frame
  */
 #ifndef COLD_FIXTURE_H
 #define COLD_FIXTURE_H
 
 #include "vs_test.h"
+
+/* Bytes of a block before its frames, and of each frame: of one that is at least a header. */
+#define COLD_FRAMES 2
+size_t cold_head_bytes(const uint8_t *block, size_t frames[COLD_FRAMES]);
 
 void cold_functions(sqlite3 *db);
 

@@ -127,7 +127,7 @@ static size_t damage_fields(const damage_image *image, const damage_site *site,
     static const uint8_t record[] = {0, 4, 8, 16, 20};
     static const uint8_t code[] = {0, 4, 8, 16, 20, 24, 28, 32, 36, 40, 44, 48};
     static const uint8_t description[] = {0, 4, 8, 16, 20, 24, 28};
-    static const uint8_t block[] = {0, 4, 8, 16, 20, 24, 32};
+    static const uint8_t block[] = {0, 4, 8, 16, 20, 24, 28, 32, 40};
     static const uint8_t behind[] = {0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52};
     size_t n = site->bytes, count = 0;
     size_t slots = image->geometry.slots;
@@ -148,9 +148,9 @@ static size_t damage_fields(const damage_image *image, const damage_site *site,
         count = damage_add_fields(fields, 0, 0, n, code, sizeof code, 4);
         count = damage_add_fields(fields, count, (slots - 1) * coarse, n, code, sizeof code, 4);
         return damage_add_fields(fields, count, slots * coarse, n, record, 1, 0);
-    case DAMAGE_COLD: /* the header, two rowids, the first kinds, then the frame */
-        count = damage_add_fields(fields, 0, 0, n, block, sizeof block, 0x64);
-        return damage_add_fields(fields, count, 24 + 8 * damage_records(image, site->vector), n,
+    case DAMAGE_COLD: /* the header, two rowids, the first kinds, then a frame */
+        count = damage_add_fields(fields, 0, 0, n, block, sizeof block, 0x184);
+        return damage_add_fields(fields, count, 32 + 8 * damage_records(image, site->vector), n,
                                  behind, sizeof behind, 0);
     default:
         return damage_add_fields(fields, 0, 0, n, description, sizeof description, 4);

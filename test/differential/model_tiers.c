@@ -93,7 +93,7 @@ int model_blocks_have(model *test, int column, const void *bytes, size_t n)
     }
     cold_functions(test->db);
     char *sql = sqlite3_mprintf("SELECT count(*) FROM %s.\"%w_cold%d\" WHERE "
-                                "instr(vec_decompress(cold_frame(data)), ?1)",
+                                "instr(cold_vectors(data), ?1)",
                                 test->schema, test->table, column);
     sqlite3_stmt *stmt = model_prepare(test, sql);
     (void)sqlite3_bind_blob(stmt, 1, bytes, (int)n, SQLITE_STATIC);

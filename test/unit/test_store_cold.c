@@ -82,11 +82,10 @@ static void other_columns_have_no_blocks(void **state)
     vs_test_close(db);
 }
 
-/* Header and rowids included. Of s one vector in five is off the grid, so none of its blocks is one
- * of halves. */
+/* Header and rowids included. Of s four vectors in five are on the grid. */
 static void blocks_are_no_larger_than_the_vectors(void **state)
 {
-    static const int64_t record_bytes[COLD_COLUMNS] = {4096, 144, 96, 96, 2080};
+    static const int64_t record_bytes[COLD_COLUMNS] = {4096, 144, 96, 96, 2080 * 6 / 10};
     sqlite3 *db = open_tables();
     (void)state;
     vs_test_run(db, COLD);
@@ -120,6 +119,48 @@ static void vectors_on_the_grid_take_less_than_half(void **state)
                   "SELECT count(*) FROM t WHERE f = make_on_grid(rowid, 1024) AND s = "
                   "make_on_grid(rowid, 1024)",
                   "128");
+    vs_test_close(db);
+}
+
+/* Nine in ten vectors are on the grid; with store=half those are halves as long as they are warm. */
+static void mixed_columns_are_smaller_cold_than_warm(void **state)
+{
+    static const int64_t share_max[] = {55, 90}; /* percent of the warm column */
+    sqlite3 *db = vs_test_open();
+    (void)state;
+    cold_functions(db);
+    vs_test_run(
+        db, "CREATE TABLE ref(id INTEGER PRIMARY KEY, f, s);"
+            "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 256) INSERT "
+            "INTO ref SELECT i, iif(i % 10, make_on_grid(i, 768), make_vector(i, 768)), iif((i + "
+            "3) % 10, make_on_grid(-i, 768), make_vector(-i, 768)) FROM r;"
+            "CREATE VIRTUAL TABLE t USING vecshard(f float[768], s float[768] store=half);"
+            "INSERT INTO t(rowid, f, s) SELECT id, f, s FROM ref");
+    int64_t warm[2];
+    for (int i = 0; i < 2; i++) {
+        warm[i] = number_of(db, "SELECT sum(length(data)) FROM t_vectors%d", i);
+    }
+    vs_test_run(db, COLD);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(number_of(db, "SELECT count(*) FROM t_vectors%d", i), 0);
+        int64_t cold = number_of(db, "SELECT sum(length(data)) FROM t_cold%d", i);
+        if (cold * 100 > warm[i] * share_max[i]) {
+            fail_msg("column %d: %lld bytes warm, %lld cold", i, (long long)warm[i],
+                     (long long)cold);
+        }
+    }
+    vs_test_gives(db,
+                  "SELECT count(*) FROM t JOIN ref ON ref.id = t.rowid WHERE t.f = ref.f AND t.s = "
+                  "ref.s",
+                  "256");
+    vs_test_run(db, "INSERT INTO t(t) VALUES ('integrity-check');" WARM);
+    vs_test_gives(db,
+                  "SELECT count(*) FROM t JOIN ref ON ref.id = t.rowid WHERE t.f = ref.f AND t.s = "
+                  "ref.s",
+                  "256");
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(number_of(db, "SELECT sum(length(data)) FROM t_vectors%d", i), warm[i]);
+    }
     vs_test_close(db);
 }
 
@@ -473,6 +514,7 @@ int main(void)
         cmocka_unit_test(other_columns_have_no_blocks),
         cmocka_unit_test(blocks_are_no_larger_than_the_vectors),
         cmocka_unit_test(vectors_on_the_grid_take_less_than_half),
+        cmocka_unit_test(mixed_columns_are_smaller_cold_than_warm),
         cmocka_unit_test(a_second_time_changes_nothing),
         cmocka_unit_test(one_partition_alone),
         cmocka_unit_test(wrong_commands_say_so),
