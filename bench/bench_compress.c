@@ -6,7 +6,8 @@
  * Vectors, in frames of 64 KiB: size over the raw bytes, and speed. The sets: WordNet's definitions
  * as they are; the same as a model would give them that computes in half precision, that is,
  * rounded to float16 and divided by their norm in float32; MNIST's pixels; random bits. Those on the
- * half grid are written to indexed tables, too, with store=half and without. Rows of JSON are packed
+ * half grid are written to indexed tables, too, with store=half and without; and so are nine in ten
+ * of them among others, warm and cold. Rows of JSON are packed
  * with a dictionary, trained on the other half of the rows, and without.
  *
  * What does not come back bit for bit ends the program. One JSON line per measurement on stdout;
@@ -162,14 +163,18 @@ static void compress_measure(const bench_vectors *vectors, const char *mode_name
 
 /* ---- the half grid ---- */
 
-static void compress_to_half_grid(bench_vectors *vectors)
+/* All vectors but every `step`-th one; 0: all. */
+static void compress_to_half_grid(bench_vectors *vectors, const char *name, size_t step)
 {
     uint16_t *halves = bench_alloc(vectors->dim * sizeof *halves);
 
-    vectors->name = "wordnet_half";
+    vectors->name = name;
     for (size_t i = 0; i < vectors->count; i++) {
         float *v = vectors->rows + i * vectors->dim;
         float sum = 0.0f;
+        if (step > 0 && i % step == 0) {
+            continue;
+        }
         vsk_get()->from_f32[VSK_F16](v, halves, vectors->dim);
         vsk_get()->to_f32[VSK_F16](halves, v, vectors->dim);
         for (size_t j = 0; j < vectors->dim; j++) {
@@ -193,9 +198,9 @@ static double compress_number(sqlite3 *db, const char *sql)
     return value;
 }
 
-/* Bytes of all records of vectors in an indexed table. */
+/* Bytes of all records of vectors in an indexed table; out_cold: the same when it is cold, or NULL. */
 static double compress_table(const bench_vectors *vectors, const char *extension,
-                             const char *options)
+                             const char *options, double *out_cold)
 {
     sqlite3 *db = bench_open(NULL, extension, NULL);
     char *sql = sqlite3_mprintf("CREATE VIRTUAL TABLE t USING vecshard(v float[%d] %s); BEGIN",
@@ -214,6 +219,11 @@ static double compress_table(const bench_vectors *vectors, const char *extension
     sqlite3_finalize(stmt);
     bench_exec(db, "COMMIT");
     double bytes = compress_number(db, "SELECT sum(length(data)) FROM t_vectors0");
+    if (out_cold != NULL) {
+        bench_exec(db, "INSERT INTO t(t, arg) VALUES ('tier', 'cold')");
+        *out_cold = compress_number(db, "SELECT total(length(data)) + (SELECT total(length(data)) "
+                                        "FROM t_vectors0) FROM t_cold0");
+    }
     sqlite3_close(db);
     return bytes;
 }
@@ -221,8 +231,8 @@ static double compress_table(const bench_vectors *vectors, const char *extension
 static void compress_measure_warm(const bench_vectors *vectors, const char *extension)
 {
     double raw = (double)(COMPRESS_TABLE_ROWS * vectors->dim * sizeof(float));
-    double half = compress_table(vectors, extension, "store=half");
-    double whole = compress_table(vectors, extension, "");
+    double half = compress_table(vectors, extension, "store=half", NULL);
+    double whole = compress_table(vectors, extension, "", NULL);
 
     bench_line_open(compress_program, "store=half");
     bench_line_text("dataset", vectors->name);
@@ -234,6 +244,30 @@ static void compress_measure_warm(const bench_vectors *vectors, const char *exte
     bench_line_bar("records with store=half over those of float32", half / whole, "at most", 0.51,
                    "");
     bench_line_close();
+}
+
+/* Nine in ten rows on the half grid; cold blocks must be smaller than warm halves. */
+static void compress_measure_mixed(const bench_vectors *vectors, const char *extension)
+{
+    static const char *const options[] = {"", "store=half"};
+    static const char *const modes[] = {"float32", "store=half"};
+    double raw = (double)(COMPRESS_TABLE_ROWS * vectors->dim * sizeof(float));
+
+    for (int i = 0; i < 2; i++) {
+        char what[96];
+        double cold = 0.0, warm = compress_table(vectors, extension, options[i], &cold);
+        bench_line_open(compress_program, "mixed column");
+        bench_line_text("dataset", vectors->name);
+        bench_line_text("mode", modes[i]);
+        bench_line_number("dim", (double)vectors->dim);
+        bench_line_number("count", COMPRESS_TABLE_ROWS);
+        bench_line_number("raw_bytes", raw);
+        bench_line_number("warm_ratio", warm / raw);
+        bench_line_number("cold_ratio", cold / raw);
+        snprintf(what, sizeof what, "mixed column, %s: cold over warm", modes[i]);
+        bench_line_bar(what, cold / warm, "at most", i == 0 ? 0.5 : 0.9, "");
+        bench_line_close();
+    }
 }
 
 /* ---- JSON ---- */
@@ -307,9 +341,14 @@ int main(void)
         compress_measure(&vectors, "auto", VS_FRAME_AUTO, 0.85);
         compress_measure(&vectors, "planes", VS_FRAME_MODE_PLANES, 0.85);
         compress_measure(&vectors, "raw", VS_FRAME_MODE_RAW, 1.01);
-        compress_to_half_grid(&vectors);
+        compress_to_half_grid(&vectors, "wordnet_half", 0);
         compress_measure(&vectors, "auto", VS_FRAME_AUTO, 0.45);
         compress_measure_warm(&vectors, extension);
+        bench_vectors_free(&vectors);
+    }
+    if (bench_vectors_load("wordnet", &vectors)) {
+        compress_to_half_grid(&vectors, "wordnet_half_90", 10);
+        compress_measure_mixed(&vectors, extension);
         bench_vectors_free(&vectors);
     }
     if (bench_vectors_load("mnist", &vectors)) {

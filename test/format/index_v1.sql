@@ -1,6 +1,6 @@
 -- The tables of index_v1.db, which was written by format version 1 and is kept as it is:
 --   sqlite3 -cmd '.load ./vecshard' test/format/index_v1.db < test/format/index_v1.sql
--- All values are exact in float16, so every version makes the same rows of them.
+-- All values are exact in float32, or sevenths, so every version makes the same rows of them.
 PRAGMA page_size = 1024;
 
 CREATE TEMP VIEW numbers AS
@@ -47,6 +47,14 @@ INSERT INTO halves(rowid, v, n)
 UPDATE halves SET v = NULL WHERE rowid = 12;
 DELETE FROM halves WHERE rowid = 30;
 
+-- A cold cell, whose blocks have vectors on the half grid and others.
+CREATE VIRTUAL TABLE mixed USING vecshard(v float[2052], n INTEGER);
+INSERT INTO mixed(rowid, v, n)
+  SELECT i, vec_f32((SELECT json_group_array(iif(i % 4 OR i > 16, ((i + j * j) % 5 - 2) / 7.0, (i * 7919 + j * j * 104729) % 16777213))
+           FROM elements)), i % 2 FROM numbers WHERE i <= 32;
+INSERT INTO mixed(mixed, arg) VALUES ('tier', 'cold');
+DELETE FROM mixed WHERE rowid = 9;
+
 -- An index over a table.
 CREATE TABLE docs(id INTEGER PRIMARY KEY, embedding BLOB, lang TEXT);
 INSERT INTO docs SELECT i, CASE WHEN i % 10 > 0 THEN
@@ -55,3 +63,4 @@ INSERT INTO docs SELECT i, CASE WHEN i % 10 > 0 THEN
 CREATE VIRTUAL TABLE docs_index USING vecshard(embedding float[33] distance_metric=l2sq, lang TEXT, content=docs, content_rowid=id);
 UPDATE docs SET lang = 'fr' WHERE id % 4 = 0;
 DELETE FROM docs WHERE id = 21;
+VACUUM;

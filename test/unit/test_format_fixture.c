@@ -92,6 +92,7 @@ static const struct {
     {"notes", "rowid, embedding, tenant, id, lang, title"},
     {"shapes", "id, bits, place, wide, hue, name"},
     {"halves", "rowid, v, n"},
+    {"mixed", "rowid, v, n"},
     {"docs", "id, embedding, lang"},
     {"docs_index", "rowid, embedding, lang"},
 };
@@ -125,6 +126,8 @@ static const struct {
     {"shapes", "wide", "l1", "vec_int8", 7, ""},
     {"shapes", "hue", "dot", "vec_bf16", 8, " AND rowid > 2"},
     {"halves", "v", "l2sq", "vec_f32", 25, " AND n < 2"},
+    {"mixed", "v", "l2", "vec_f32", 12, ""},
+    {"mixed", "v", "l2", "vec_f32", 7, " AND n = 1"},
     {"docs_index", "embedding", "l2sq", "vec_f32", 33, ""},
     {"docs_index", "embedding", "l2sq", "vec_f32", 34, " AND lang = 'fr'"},
 };

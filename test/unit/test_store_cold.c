@@ -500,9 +500,12 @@ static void nothing_is_left_after_writes_beside_it(void **state)
     vs_test_run(db, COLD);
     cold_run_both(db, "UPDATE %s SET f = NULL, s = NULL WHERE rowid IN (18, 22)");
     vs_test_run(db, "PRAGMA secure_delete = on");
-    cold_run_both(db, "DELETE FROM %s WHERE rowid = 20");
+    assert_int_equal(copies_of(db, 4, "make_vector(25, 520)"), 1); /* off the grid */
+    cold_run_both(db, "DELETE FROM %s WHERE rowid IN (20, 25)");
     assert_int_equal(copies_of(db, 0, "make_vector(20, 1024)"), 0);
     assert_int_equal(copies_of(db, 4, "make_on_grid(20, 520)"), 0);
+    assert_int_equal(copies_of(db, 4, "make_vector(25, 520)"), 0);
+    assert_true(copies_of(db, 4, "make_vector(35, 520)") > 0); /* beside them */
     cold_compare(db);
     vs_test_close(db);
 }
