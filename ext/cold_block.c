@@ -10,7 +10,7 @@
  * halves them. So where a block has both kinds, each gets a frame, unless one for all is smaller.
  *
  * Calls: frame.h, half.c, kernels.
- * Called by: store_cold.c, report.c.
+ * Called by: store_cold.c, report_cold.c.
  * Threads: any.
  */
 #include "cold_block.h"
@@ -19,7 +19,6 @@
 
 #define COLD_BLOCK_HEADER_BYTES 32
 #define COLD_BLOCK_LEVEL 1 /* of zstd: higher ones gain next to nothing on vectors */
-#define COLD_BLOCK_FRAMES 2
 
 static const uint8_t cold_block_magic[4] = {'V', 'S', 'B', '1'};
 
@@ -116,14 +115,21 @@ size_t vs_cold_block_head_bytes(uint32_t records)
     return cold_block_kinds_at(records) + ((size_t)records + 7) / 8 * 8;
 }
 
+void vs_cold_block_sizes(const void *data, size_t out[VS_COLD_FRAMES])
+{
+    for (size_t i = 0; i < VS_COLD_FRAMES; i++) {
+        out[i] = cold_block_get32((const uint8_t *)data + 20 + 4 * i);
+    }
+}
+
 /* ---- Encoding -------------------------------------------------------------------------------- */
 
 /* What becomes of the vectors. */
 typedef struct cold_block_frames {
-    uint8_t *kinds;                  /* owned: [records] */
-    uint8_t *packed;                 /* owned: room for all vectors */
-    void *frames[COLD_BLOCK_FRAMES]; /* owned; NULL: none */
-    size_t bytes[COLD_BLOCK_FRAMES];
+    uint8_t *kinds;               /* owned: [records] */
+    uint8_t *packed;              /* owned: room for all vectors */
+    void *frames[VS_COLD_FRAMES]; /* owned; NULL: none */
+    size_t bytes[VS_COLD_FRAMES];
 } cold_block_frames;
 
 /* Asks of each float32 vector whether it is on the half grid. */
@@ -171,15 +177,15 @@ static int cold_block_pack(const char *who, const vs_cold_block *block, cold_blo
 static int cold_block_part(const char *who, const vs_cold_block *block, cold_block_frames *parts,
                            int *out_is_parted, vs_err *err)
 {
-    void *frames[COLD_BLOCK_FRAMES] = {NULL, NULL};
-    size_t bytes[COLD_BLOCK_FRAMES] = {0, 0};
+    void *frames[VS_COLD_FRAMES] = {NULL, NULL};
+    size_t bytes[VS_COLD_FRAMES] = {0, 0};
     int rc = SQLITE_OK;
-    for (int i = 0; i < COLD_BLOCK_FRAMES && rc == SQLITE_OK; i++) {
+    for (int i = 0; i < VS_COLD_FRAMES && rc == SQLITE_OK; i++) {
         rc = cold_block_pack(who, block, parts, 1u << (VS_COLD_VECTOR + i), &frames[i], &bytes[i],
                              err);
     }
     *out_is_parted = rc == SQLITE_OK && bytes[0] + bytes[1] < parts->bytes[0];
-    for (int i = 0; i < COLD_BLOCK_FRAMES; i++) {
+    for (int i = 0; i < VS_COLD_FRAMES; i++) {
         void *unused = *out_is_parted ? parts->frames[i] : frames[i];
         parts->frames[i] = *out_is_parted ? frames[i] : parts->frames[i];
         parts->bytes[i] = *out_is_parted ? bytes[i] : parts->bytes[i];
@@ -233,7 +239,7 @@ static int cold_block_write(int64_t number, const vs_cold_block *block,
     }
     memcpy(data + cold_block_kinds_at(records), parts->kinds, records);
     uint8_t *at = data + head_bytes;
-    for (int i = 0; i < COLD_BLOCK_FRAMES; i++) {
+    for (int i = 0; i < VS_COLD_FRAMES; i++) {
         cold_block_put32(data + 20 + 4 * i, (uint32_t)parts->bytes[i]);
         if (parts->bytes[i] > 0) {
             memcpy(at, parts->frames[i], parts->bytes[i]);
@@ -369,10 +375,10 @@ int vs_cold_block_decode(const vs_frame_shape *shape, int64_t number, const void
         memcpy(out->kinds, kinds, records);
     }
     const uint8_t *frame = bytes + vs_cold_block_head_bytes(records);
-    for (int i = 0; i < COLD_BLOCK_FRAMES && rc == SQLITE_OK; i++) {
-        size_t frame_bytes = cold_block_get32(bytes + 20 + 4 * i);
-        rc = cold_block_unpack(frame, frame_bytes, (vs_cold_kind)(VS_COLD_VECTOR + i), out, err);
-        frame += frame_bytes;
+    size_t sizes[VS_COLD_FRAMES];
+    vs_cold_block_sizes(bytes, sizes);
+    for (int i = 0; i < VS_COLD_FRAMES && rc == SQLITE_OK; frame += sizes[i++]) {
+        rc = cold_block_unpack(frame, sizes[i], (vs_cold_kind)(VS_COLD_VECTOR + i), out, err);
     }
     return rc;
 }

@@ -30,8 +30,10 @@ void vs_cold_block_free(vs_cold_block *block);
 /* Is a record used? */
 int vs_cold_block_is_used(const vs_cold_block *block);
 
-/* Bytes before the frames. */
+/* Bytes before the frames; and those of each frame of a block that was encoded, 0 for none. */
+#define VS_COLD_FRAMES 2
 size_t vs_cold_block_head_bytes(uint32_t records);
+void vs_cold_block_sizes(const void *data, size_t out[VS_COLD_FRAMES]);
 
 /*
  * Encodes block `number`. VS_COLD_VECTOR and VS_COLD_HALF both say that there is a vector; which

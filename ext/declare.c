@@ -17,7 +17,6 @@
 
 #include "distance.h"
 
-#define DECLARE_CODED_DIM_MIN 32 /* below, codes save nothing */
 #define DECLARE_SHOWN 64         /* bytes of the text that a message repeats */
 #define DECLARE_OPTIONS_MAX 3
 
@@ -894,7 +893,7 @@ int vs_declare_from_text(const char *who, const char *text, vs_declaration *out,
 int vs_declare_is_coded(const vs_vector_spec *vector)
 {
     int is_float = vector->type == VSK_F32 || vector->type == VSK_F16 || vector->type == VSK_BF16;
-    return is_float && vector->dim >= DECLARE_CODED_DIM_MIN &&
+    return is_float && vector->dim >= VS_DECLARE_CODED_DIM_MIN &&
            (vector->metric == VS_L2 || vector->metric == VS_L2SQ || vector->metric == VS_COSINE ||
             vector->metric == VS_DOT);
 }

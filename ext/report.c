@@ -4,7 +4,7 @@
  * Everything is done as the functions and tables of this extension do it, and counted: halves are
  * found and verified, blocks are encoded and decoded, texts are packed and unpacked.
  *
- * Calls: report_text.c, half.c, frame_write.c, frame_read.c.
+ * Calls: report_cold.c, report_text.c, half.c, frame_write.c, frame_read.c.
  * Called by: vtab_report.c.
  * Threads: any that may call sqlite3_malloc64.
  */
@@ -82,7 +82,6 @@ static int report_block(const char *who, const void *raw, const vs_frame_shape *
         assert(memcmp(back, raw, info.raw_bytes) == 0);
         sums->decode_ns += vs_metrics_now_ns() - started;
         sums->bytes += n;
-        sums->of_transform[info.transform]++;
         sums->count++;
     }
     sqlite3_free(frame);
@@ -90,23 +89,47 @@ static int report_block(const char *who, const void *raw, const vs_frame_shape *
     return rc;
 }
 
-int vs_report_blocks_of(const char *who, const vs_sample *sample, vs_frame_elem elem, size_t dim,
-                        const vs_frame_options *options, vs_report_blocks *out, vs_err *err)
+int vs_report_blocks_of(const char *who, const vs_sample *sample, const vs_frame_options *options,
+                        vs_report_blocks *out, vs_err *err)
 {
-    size_t unit = elem == VS_FRAME_F32 ? dim * sizeof(float) : 1;
-    size_t units = sample->ends[sample->count - 1] / unit;
-    size_t per_block = VS_REPORT_BLOCK_BYTES / unit > 0 ? VS_REPORT_BLOCK_BYTES / unit : 1;
+    size_t n = sample->ends[sample->count - 1];
     int rc = SQLITE_OK;
     memset(out, 0, sizeof *out);
-    for (size_t i = 0; rc == SQLITE_OK && i < units; i += per_block) {
-        size_t count = units - i < per_block ? units - i : per_block;
-        vs_frame_shape shape = {elem, (uint32_t)dim, (uint32_t)count};
-        rc = report_block(who, sample->data + i * unit, &shape, options, out, err);
+    for (size_t i = 0; rc == SQLITE_OK && i < n; i += VS_REPORT_BLOCK_BYTES) {
+        size_t count = n - i < VS_REPORT_BLOCK_BYTES ? n - i : VS_REPORT_BLOCK_BYTES;
+        vs_frame_shape shape = {VS_FRAME_BYTES, 1, (uint32_t)count};
+        rc = report_block(who, sample->data + i, &shape, options, out, err);
     }
     return rc;
 }
 
 /* ---- Vectors --------------------------------------------------------------------------------- */
+
+/* What store=half makes of a column, and how the column comes to it. */
+static int report_note_half(const vs_sample *sample, size_t on_grid, vs_report_choice *choice)
+{
+    const vs_sample_place *place = &sample->place;
+    const char *what = on_grid == 0              ? "no row is float16 over a norm"
+                       : on_grid < sample->count ? "the other rows stay float32, in the same column"
+                                                 : "every row is float16 over a norm";
+    const char *how = on_grid == 0        ? ""
+                      : place->is_indexed ? "; declared when a table is made"
+                                          : "; for it the vectors move into an indexed table";
+    if (place->content != NULL) {
+        choice->rank = VS_REPORT_NEVER;
+        return vs_report_note(choice,
+                              "would do nothing: the index keeps no vectors of this column");
+    }
+    if (place->is_f16) {
+        choice->rank = VS_REPORT_NEVER;
+        return vs_report_note(choice, "the column is store=f16 already");
+    }
+    if (sample->dim < VS_DECLARE_HALF_DIM_MIN) {
+        return vs_report_note(choice, "needs %d dimensions", VS_DECLARE_HALF_DIM_MIN);
+    }
+    return place->is_half ? vs_report_note(choice, "the column is so already; %s", what)
+                          : vs_report_note(choice, "%s%s", what, how);
+}
 
 /* store=half: rows on the half grid take 2 bytes an element and a norm, others stay. */
 static int report_half(const vs_sample *sample, uint16_t *halves, vs_report *report)
@@ -135,36 +158,7 @@ static int report_half(const vs_sample *sample, uint16_t *halves, vs_report *rep
     choice->share = share;
     vs_report_sizes(choice, share * half + (1.0 - share) * whole, whole, 1);
     choice->decode_us = on_grid == 0 ? NAN : (double)decode_ns / 1e3 / (double)on_grid;
-    return dim < VS_DECLARE_HALF_DIM_MIN
-               ? vs_report_note(choice, "needs %d dimensions", VS_DECLARE_HALF_DIM_MIN)
-           : on_grid == 0 ? vs_report_note(choice, "no row is float16 over a norm")
-           : on_grid < sample->count
-               ? vs_report_note(choice, "the other rows stay float32, in the same column")
-               : vs_report_note(choice, "every row is float16 over a norm");
-}
-
-/* Blocks of vectors, each in the way that suits it best. */
-static int report_cold(const char *who, const vs_sample *sample, vs_report *report, vs_err *err)
-{
-    vs_frame_options options = {VS_FRAME_AUTO, VS_CODEC_LEVEL_DEFAULT, NULL};
-    vs_report_blocks blocks;
-    vs_report_choice *choice = vs_report_add(report, VS_REPORT_SECOND, "cold",
-                                             "frames of 64 KiB of vectors, without losing a bit",
-                                             "an index decodes what its codes leave");
-    int best = 0;
-    int rc = vs_report_blocks_of(who, sample, VS_FRAME_F32, sample->dim, &options, &blocks, err);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-    for (int i = 0; i < VS_FRAME_TRANSFORMS; i++) {
-        best = blocks.of_transform[i] > blocks.of_transform[best] ? i : best;
-    }
-    vs_report_sizes(choice, (double)blocks.bytes, (double)sample->ends[sample->count - 1],
-                    sample->count);
-    choice->decode_us = (double)blocks.decode_ns / 1e3 / (double)sample->count;
-    return vs_report_note(choice,
-                          "transform: %s; for vectors that are seldom searched, float32 for others",
-                          vs_frame_transform_name((vs_frame_transform)best));
+    return report_note_half(sample, on_grid, choice);
 }
 
 /* store=f16, which rounds. */
@@ -195,7 +189,8 @@ static int report_f16(const vs_sample *sample, uint16_t *halves, vs_report *repo
     vs_report_sizes(choice, (double)sizeof *halves, (double)sizeof *wide, 1);
     choice->bytes_per_row = (double)(dim * sizeof *halves);
     choice->decode_us = (double)decode_ns / 1e3 / (double)sample->count;
-    return same == sample->count
+    return sample->place.is_f16 ? vs_report_note(choice, "the column is so already")
+           : same == sample->count
                ? vs_report_note(choice, "loses nothing in these rows; store=half keeps every row")
                : vs_report_note(choice, "lossy: distances are those of the rounded vectors");
 }
@@ -247,9 +242,16 @@ static int report_vectors(const char *who, const vs_sample *sample, vs_report *r
     double raw = (double)sample->ends[sample->count - 1];
     vs_report_sizes(plain, raw, raw, sample->count);
     plain->decode_us = 0.0;
-    int rc = report_half(sample, halves, report);
+    int rc = sample->place.content == NULL
+                 ? SQLITE_OK
+                 : vs_report_note(plain,
+                                  "the index keeps no vectors: those of %s are what a search reads",
+                                  sample->place.content);
     if (rc == SQLITE_OK) {
-        rc = report_cold(who, sample, report, err);
+        rc = report_half(sample, halves, report);
+    }
+    if (rc == SQLITE_OK) {
+        rc = vs_report_cold(who, sample, report, err);
     }
     if (rc == SQLITE_OK) {
         rc = report_f16(sample, halves, report);
@@ -286,7 +288,9 @@ static int report_recommend(vs_report *report)
         return SQLITE_OK;
     }
     report->choices[0].is_recommended = 1;
-    return vs_report_note(&report->choices[0], "nothing pays: no other form saves 3 %%");
+    return report->choices[0].note != NULL
+               ? SQLITE_OK
+               : vs_report_note(&report->choices[0], "nothing pays: no other form saves 3 %%");
 }
 
 int vs_report_make(const char *who, const vs_sample *sample, vs_report *out, vs_err *err)

@@ -11,7 +11,6 @@
 typedef struct vs_report_blocks {
     size_t count;
     size_t bytes; /* of all frames */
-    size_t of_transform[VS_FRAME_TRANSFORMS];
     int64_t decode_ns;
 } vs_report_blocks;
 
@@ -25,11 +24,14 @@ int vs_report_note(vs_report_choice *choice, const char *format, ...);
 /* Sets bytes and ratio from the bytes of `rows` rows. */
 void vs_report_sizes(vs_report_choice *choice, double stored, double raw, size_t rows);
 
-/* Encodes the sample in blocks of VS_REPORT_BLOCK_BYTES, and decodes them. dim 1 for bytes. */
-int vs_report_blocks_of(const char *who, const vs_sample *sample, vs_frame_elem elem, size_t dim,
-                        const vs_frame_options *options, vs_report_blocks *out, vs_err *err);
+/* Encodes the sample's bytes in blocks of VS_REPORT_BLOCK_BYTES, and decodes them. */
+int vs_report_blocks_of(const char *who, const vs_sample *sample, const vs_frame_options *options,
+                        vs_report_blocks *out, vs_err *err);
 
 int vs_report_duplicates(const vs_sample *sample, vs_report *report);
+
+/* The choice of cold blocks of vectors. */
+int vs_report_cold(const char *who, const vs_sample *sample, vs_report *report, vs_err *err);
 
 /* The choices of a text column. */
 int vs_report_text(const char *who, const vs_sample *sample, vs_report *report, vs_err *err);

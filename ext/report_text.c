@@ -147,7 +147,7 @@ static int report_blocks(const char *who, const vs_sample *sample, vs_report *re
     vs_report_choice *choice =
         vs_report_add(report, VS_REPORT_NEVER, "zstd blocks of 64 KiB", "many texts in one frame",
                       "a block is decoded for each text that is read");
-    int rc = vs_report_blocks_of(who, sample, VS_FRAME_BYTES, 1, &options, &blocks, err);
+    int rc = vs_report_blocks_of(who, sample, &options, &blocks, err);
     if (rc != SQLITE_OK) {
         return rc;
     }

@@ -20,15 +20,17 @@ typedef struct sample_source {
     const char *who;
     vs_target target;
     vs_id_map map;
-    sqlite3_stmt *find;  /* the first id at or after ?1 */
-    sqlite3_stmt *value; /* the value of row ?1 */
-    size_t capacity;     /* of data, in bytes */
-    int64_t first_id;    /* of the first value */
+    sqlite3_stmt *find;    /* the first id at or after ?1 */
+    sqlite3_stmt *value;   /* the value of row ?1 */
+    size_t capacity;       /* of data, in bytes */
+    int64_t first_id;      /* of the first value */
+    vs_sample_place place; /* owned, until the sample takes it over */
 } sample_source;
 
 void vs_sample_free(vs_sample *sample)
 {
     sqlite3_free(sample->label);
+    sqlite3_free(sample->place.content);
     sqlite3_free(sample->data);
     sqlite3_free(sample->ends);
     memset(sample, 0, sizeof *sample);
@@ -43,8 +45,57 @@ const unsigned char *vs_sample_at(const vs_sample *sample, size_t i, size_t *out
 
 /* ---- The column ------------------------------------------------------------------------------ */
 
+/* Has this column full vectors in blocks, and others? */
+static int sample_find_tiers(const char *who, const vs_target *target, int vector,
+                             vs_sample_place *out, vs_err *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    char *sql = sqlite3_mprintf(
+        "SELECT EXISTS(SELECT 1 FROM \"%w\".\"%w_cold%d\"), EXISTS(SELECT 1 "
+        "FROM \"%w\".\"%w_vectors%d\")",
+        target->schema, target->table, vector, target->schema, target->table, vector);
+    int rc = vs_target_prepare(target, who, sql, &stmt, err);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW) {
+        out->has_cold = sqlite3_column_int(stmt, 0);
+        out->has_warm = sqlite3_column_int(stmt, 1);
+        rc = SQLITE_OK;
+    } else {
+        rc = vs_error_db(err, rc, target->db, who);
+    }
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
+/* How a vector column is kept; float32 ones alone have a report. */
+static int sample_find_place(const char *who, const vs_target *target, const vs_store *store,
+                             int vector, vs_sample_place *out, vs_err *err)
+{
+    const vs_declaration *declaration = &store->declaration;
+    const vs_vector_spec *spec = &declaration->vectors[vector];
+    if (spec->type != VSK_F32) {
+        return vs_error(err, SQLITE_ERROR,
+                        "%s: %s holds %s vectors, and float32 vectors or TEXT are needed", who,
+                        target->label, vsk_type_name(spec->type));
+    }
+    *out = (vs_sample_place){.is_indexed = 1,
+                             .is_half = spec->is_half,
+                             .is_f16 = spec->stored == VSK_F16,
+                             .can_be_cold = store->geometry.vectors[vector].per_block > 0};
+    if (store->geometry.vectors[vector].vector_bytes == 0) {
+        out->content =
+            sqlite3_mprintf("%s.%s", declaration->content, declaration->columns[spec->column].name);
+        return out->content == NULL ? SQLITE_NOMEM : SQLITE_OK;
+    }
+    return out->can_be_cold ? sample_find_tiers(who, target, vector, out, err) : SQLITE_OK;
+}
+
 /* The target is a virtual table: one of ours, with this column, of float32 where it is a vector. */
-static int sample_check_own(vs_conn *conn, const char *who, const vs_target *target, vs_err *err)
+static int sample_check_own(vs_conn *conn, const char *who, const vs_target *target,
+                            vs_sample_place *out, vs_err *err)
 {
     vs_store store;
     vs_err inner = VS_ERR_INIT;
@@ -62,12 +113,7 @@ static int sample_check_own(vs_conn *conn, const char *who, const vs_target *tar
         rc = vs_error(err, SQLITE_ERROR, "%s: table %s has no column %s", who, target->table,
                       target->column);
     } else if (declaration->columns[column].kind == VS_COLUMN_VECTOR) {
-        vsk_type type = declaration->vectors[declaration->columns[column].vector].type;
-        if (type != VSK_F32) {
-            rc = vs_error(err, SQLITE_ERROR,
-                          "%s: %s holds %s vectors, and float32 vectors or TEXT are needed", who,
-                          target->label, vsk_type_name(type));
-        }
+        rc = sample_find_place(who, target, &store, declaration->columns[column].vector, out, err);
     }
     vs_store_close(&store);
     return rc;
@@ -108,7 +154,7 @@ static int sample_open(vs_conn *conn, const char *who, const char *table, const 
     /* VSK_BIT: its indexes are not wanted. */
     int rc = vs_target_find(conn->db, who, table, column, VSK_BIT, &out->target, err);
     if (rc == SQLITE_OK && out->target.is_virtual) {
-        rc = sample_check_own(conn, who, &out->target, err);
+        rc = sample_check_own(conn, who, &out->target, &out->place, err);
     }
     if (rc == SQLITE_OK) {
         rc = vs_id_map_survey(&out->target, who, &out->map, err);
@@ -120,6 +166,7 @@ static void sample_close(sample_source *source)
 {
     sqlite3_finalize(source->find);
     sqlite3_finalize(source->value);
+    sqlite3_free(source->place.content);
     vs_target_free(&source->target);
 }
 
@@ -330,6 +377,8 @@ int vs_sample_read(vs_conn *conn, const char *who, const char *table, const char
     if (rc == SQLITE_OK) {
         out->label = source.target.label;
         source.target.label = NULL;
+        out->place = source.place;
+        source.place.content = NULL;
     } else {
         vs_sample_free(out);
     }

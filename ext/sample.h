@@ -9,6 +9,15 @@
 #define VS_SAMPLE_BYTES (32 << 20) /* most that a sample holds */
 #define VS_SAMPLE_ROWS_MAX 100000
 
+/* How a vecshard table keeps a column of vectors; zeros for every other column. */
+typedef struct vs_sample_place {
+    int is_indexed;
+    char *content; /* owned: "docs.embedding", which has the vectors, and the index none of them */
+    int is_half, is_f16; /* store= */
+    int can_be_cold;
+    int has_cold, has_warm; /* are there vectors in blocks, and others? */
+} vs_sample_place;
+
 typedef struct vs_sample {
     char *label;         /* owned: "docs.embedding", for messages */
     int type;            /* SQLITE_BLOB: float32 vectors of one dimension; SQLITE_TEXT */
@@ -17,6 +26,7 @@ typedef struct vs_sample {
     size_t count;        /* at least 1 */
     size_t dim;          /* of vectors */
     double table_rows;   /* rows of the table, NULLs too: an estimate where ids have gaps */
+    vs_sample_place place;
 } vs_sample;
 
 /*

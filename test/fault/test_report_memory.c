@@ -18,7 +18,12 @@ static sqlite3 *open_tables(void)
     vs_test_run(db, "CREATE TABLE t(v); INSERT INTO t VALUES (vec_f32('[1,2,3,4,5,6,7,8]')), "
                     "(NULL), (vec_f32('[0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8]'));"
                     "CREATE VIRTUAL TABLE x USING vecshard(v float[8], n TEXT);"
-                    "INSERT INTO x(rowid, v, n) SELECT rowid, v, 'n' FROM t WHERE v NOT NULL");
+                    "INSERT INTO x(rowid, v, n) SELECT rowid, v, 'n' FROM t WHERE v NOT NULL;"
+                    "CREATE TABLE d(id INTEGER PRIMARY KEY, v);"
+                    "INSERT INTO d(v) VALUES (zeroblob(128)), (zeroblob(128));"
+                    "CREATE VIRTUAL TABLE y USING vecshard(v float[32], content=d);"
+                    "CREATE VIRTUAL TABLE z USING vecshard(v float[32] store=f16);"
+                    "INSERT INTO z(v) SELECT v FROM d");
     return db;
 }
 
@@ -70,6 +75,15 @@ static void reports_on_vectors_survive(void **state)
     survives("SELECT count(note) FROM vec_compress_report('x', 'v', 1)", SQLITE_ROW, "4");
 }
 
+static void reports_on_indexed_tables_survive(void **state)
+{
+    (void)state;
+    survives("SELECT note FROM vec_compress_report('y', 'v') WHERE recommended", SQLITE_ROW,
+             "the index keeps no vectors: those of d.v are what a search reads");
+    survives("SELECT note FROM vec_compress_report('z', 'v') WHERE choice = 'cold'", SQLITE_ROW,
+             "transform: constant; for vectors that are seldom searched");
+}
+
 static void reports_on_texts_survive(void **state)
 {
     (void)state;
@@ -96,6 +110,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reports_on_vectors_survive),
+        cmocka_unit_test(reports_on_indexed_tables_survive),
         cmocka_unit_test(reports_on_texts_survive),
         cmocka_unit_test(errors_survive),
     };

@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-#include "../../ext/frame.h"
+#include "../../ext/cold_block.h"
 
 enum { DIM = 64, ROWS = 300 };
 
@@ -92,10 +92,12 @@ static void rows_off_the_grid_stay_as_large_as_they_are(void **state)
 {
     (void)state;
     fill_vectors(400, 1);
-    vs_test_gives(db,
-                  "SELECT share, bytes_per_row, recommended, note FROM "
-                  "vec_compress_report('t', 'v') WHERE choice = 'store=half'",
-                  "0.25|225.0|1|the other rows stay float32, in the same column");
+    vs_test_gives(
+        db,
+        "SELECT share, bytes_per_row, recommended, note FROM "
+        "vec_compress_report('t', 'v') WHERE choice = 'store=half'",
+        "0.25|225.0|1|the other rows stay float32, in the same column; for it the vectors "
+        "move into an indexed table");
 }
 
 /* Records of an indexed table: a row on the grid takes as many bytes as the report says. */
@@ -155,6 +157,23 @@ static void bits_without_any_pattern_are_to_stay(void **state)
     assert_true(cold > 0.97 && cold < 1.01);
 }
 
+/* Frames of a block of cold vectors. */
+static double bytes_of_block(const float *vectors, uint32_t count)
+{
+    vs_frame_shape shape = {VS_FRAME_F32, DIM, count};
+    vs_cold_block block;
+    vs_err err = VS_ERR_INIT;
+    void *data = NULL;
+    size_t n = 0;
+    assert_int_equal(vs_cold_block_new(&shape, &block), SQLITE_OK);
+    memcpy(block.vectors, vectors, sizeof *vectors * DIM * count);
+    memset(block.kinds, VS_COLD_VECTOR, count);
+    assert_int_equal(vs_cold_block_encode("test", 0, &block, &data, &n, &err), SQLITE_OK);
+    sqlite3_free(data);
+    vs_cold_block_free(&block);
+    return (double)(n - vs_cold_block_head_bytes(count));
+}
+
 /* Blocks of 64 KiB, encoded here, have the bytes that the report counted. */
 static void the_size_of_cold_blocks_is_what_the_encoder_gives(void **state)
 {
@@ -171,21 +190,14 @@ static void the_size_of_cold_blocks_is_what_the_encoder_gives(void **state)
     }
     sqlite3_finalize(stmt);
     for (int i = 0; i < ROWS; i += PER_BLOCK) {
-        vs_frame_options options = {VS_FRAME_AUTO, VS_CODEC_LEVEL_DEFAULT, NULL};
-        vs_frame_shape shape = {VS_FRAME_F32, DIM,
-                                (uint32_t)(ROWS - i < PER_BLOCK ? ROWS - i : PER_BLOCK)};
-        vs_err err = VS_ERR_INIT;
-        void *frame = NULL;
-        size_t n = 0;
-        assert_int_equal(vs_frame_encode("test", all + i * DIM, &shape, &options, &frame, &n, &err),
-                         SQLITE_OK);
-        bytes += (double)n;
-        sqlite3_free(frame);
+        bytes +=
+            bytes_of_block(all + i * DIM, (uint32_t)(ROWS - i < PER_BLOCK ? ROWS - i : PER_BLOCK));
     }
     free(all);
     double found =
         number("SELECT bytes_per_row FROM vec_compress_report('t', 'v') WHERE choice = 'cold'");
     assert_true(fabs(found - bytes / ROWS) < 1e-9);
+    assert_true(found < DIM * 4 * 0.7); /* half of the rows halve */
 }
 
 static void vectors_that_come_again_are_counted(void **state)
@@ -370,6 +382,111 @@ static void columns_of_indexed_tables_are_read_through_them(void **state)
     vs_test_run(db, "DROP TABLE x");
 }
 
+/* ---- What a table can do --------------------------------------------------------------------- */
+
+/* What is recommended for a column v, and the notes of store=half and cold. */
+static void says(const char *table, const char *recommended, const char *half, const char *cold)
+{
+    char *names =
+        sqlite3_mprintf("SELECT choice FROM vec_compress_report(%Q, 'v') WHERE recommended", table);
+    char *notes = sqlite3_mprintf("SELECT note FROM vec_compress_report(%Q, 'v') WHERE choice IN "
+                                  "('store=half', 'cold')",
+                                  table);
+    char *expected = sqlite3_mprintf("%s; %s", half, cold);
+    vs_test_gives(db, names, recommended);
+    vs_test_gives(db, notes, expected);
+    sqlite3_free(names);
+    sqlite3_free(notes);
+    sqlite3_free(expected);
+}
+
+#define HALF_EVERY "every row is float16 over a norm"
+#define COLD_HALF "transform: float16 over norm; for vectors that are seldom searched"
+#define COLD_NORMAL "transform: rotated planes; for vectors that are seldom searched"
+
+static void an_index_without_vectors_gets_no_advice_about_them(void **state)
+{
+    static const char nothing[] = "would do nothing: the index keeps no vectors of this column";
+    (void)state;
+    fill_vectors(ROWS, 4);
+    vs_test_run(db, "CREATE VIRTUAL TABLE x USING vecshard(v float[64], content=t)");
+    says("t", "store=half", HALF_EVERY "; for it the vectors move into an indexed table",
+         COLD_HALF ", in an indexed table");
+    says("x", "float32", nothing, nothing);
+    vs_test_gives(db, "SELECT note FROM vec_compress_report('x', 'v') WHERE recommended",
+                  "the index keeps no vectors: those of t.v are what a search reads");
+    vs_test_run(db, "DROP TABLE x; CREATE VIRTUAL TABLE x USING vecshard(v float[64] "
+                    "distance_metric=l1, content=t)"); /* without codes it has vectors */
+    says("x", "store=half", HALF_EVERY "; declared when a table is made",
+         "not for this column: it has no codes");
+    vs_test_run(db, "DROP TABLE x");
+}
+
+static void columns_that_cannot_be_cold_are_not_to_be(void **state)
+{
+    (void)state;
+    fill_vectors(ROWS, 0);
+    says("t", "cold", "no row is float16 over a norm", COLD_NORMAL ", in an indexed table");
+    vs_test_run(db, "CREATE VIRTUAL TABLE x USING vecshard(v float[64] distance_metric=l1);"
+                    "INSERT INTO x(rowid, v) SELECT id, v FROM t");
+    says("x", "float32", "no row is float16 over a norm", "not for this column: it has no codes");
+    vs_test_gives(db, "SELECT note FROM vec_compress_report('x', 'v') WHERE recommended",
+                  "nothing pays: no other form saves 3 %");
+    vs_test_run(db, "DROP TABLE x; UPDATE t SET v = substr(v, 1, 80)");
+    says("t", "float32", "no row is float16 over a norm", "needs 32 dimensions");
+}
+
+static void what_a_column_is_already_is_said(void **state)
+{
+    static const char off[] = "the other rows stay float32, in the same column";
+    (void)state;
+    fill_vectors(1100, 3);
+    vs_test_run(db, "CREATE VIRTUAL TABLE x USING vecshard(v float[64], w float[64] store=half, f "
+                    "float[64] store=f16);"
+                    "INSERT INTO x(rowid, v, w, f) SELECT id, v, v, v FROM t");
+    char *declared = sqlite3_mprintf("%s; declared when a table is made", off);
+    says("x", "store=half", declared, COLD_HALF);
+    static const char notes[] =
+        "SELECT choice, recommended, note FROM vec_compress_report('x', %Q) "
+        "WHERE choice LIKE 'store%%' OR choice = 'cold'";
+    char *of_w = sqlite3_mprintf(notes, "w"), *of_f = sqlite3_mprintf(notes, "f");
+    vs_test_gives(db, of_w,
+                  "store=half|1|the column is so already; the other rows stay float32, in the same "
+                  "column; cold|0|" COLD_HALF
+                  "; store=f16|0|lossy: distances are those of the rounded vectors");
+    vs_test_gives(db, of_f,
+                  "store=half|0|the column is store=f16 already; cold|1|" COLD_NORMAL
+                  "; store=f16|0|the column is so already");
+    vs_test_run(db, "INSERT INTO x(x, arg) VALUES ('tier', 'cold')"); /* 76 rows are left */
+    says("x", "store=half", declared,
+         "a part of the column is cold already; transform: float16 over norm");
+    vs_test_gives(db, of_w,
+                  "store=half|1|the column is so already; the other rows stay float32, in the same "
+                  "column; cold|0|a part of the column is cold already; transform: float16 over "
+                  "norm; store=f16|0|lossy: distances are those of the rounded vectors");
+    vs_test_run(db, "DELETE FROM x WHERE rowid > 1024");
+    says("x", "store=half", declared, "the column is cold already; transform: float16 over norm");
+    sqlite3_free(declared);
+    sqlite3_free(of_w);
+    sqlite3_free(of_f);
+    vs_test_run(db, "DROP TABLE x");
+}
+
+/* Of a column with store=f16, blocks are those of its float16 elements. */
+static void the_size_of_a_rounded_column_is_that_of_its_blocks(void **state)
+{
+    (void)state;
+    fill_vectors(1024, 0);
+    vs_test_run(db, "CREATE VIRTUAL TABLE x USING vecshard(f float[64] store=f16);"
+                    "INSERT INTO x(rowid, f) SELECT id, v FROM t;"
+                    "INSERT INTO x(x, arg) VALUES ('tier', 'cold')");
+    double found = number("SELECT bytes_per_row FROM vec_compress_report('x', 'f') WHERE choice = "
+                          "'cold'");
+    double blocks = number("SELECT (sum(length(data)) - count(*) * 32) / 1024.0 - 9 FROM x_cold0");
+    assert_true(fabs(found - blocks) < 1e-9);
+    vs_test_run(db, "DROP TABLE x");
+}
+
 static void tables_of_every_kind_have_a_report(void **state)
 {
     (void)state;
@@ -484,6 +601,10 @@ int main(void)
         cmocka_unit_test(nulls_are_passed_over),
         cmocka_unit_test(large_values_make_the_sample_smaller),
         cmocka_unit_test(columns_of_indexed_tables_are_read_through_them),
+        cmocka_unit_test(an_index_without_vectors_gets_no_advice_about_them),
+        cmocka_unit_test(columns_that_cannot_be_cold_are_not_to_be),
+        cmocka_unit_test(what_a_column_is_already_is_said),
+        cmocka_unit_test(the_size_of_a_rounded_column_is_that_of_its_blocks),
         cmocka_unit_test(tables_of_every_kind_have_a_report),
         cmocka_unit_test(hostile_names_are_names),
         cmocka_unit_test(errors_are_sentences),
