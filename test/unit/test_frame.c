@@ -3,6 +3,8 @@
  */
 #include "../vs_test.h"
 
+#include <math.h>
+
 #include "../../ext/half.h"
 #include "../frame_fixture.h"
 #include "../vs_fault.h"
@@ -218,6 +220,56 @@ static void almost_constant_blocks_stay_within_the_expansion_limit(void **state)
     assert_true(bytes > RAW_MAX / VS_FRAME_EXPANSION_MAX && bytes < RAW_MAX / 100);
 }
 
+/* Bytes that an ideal code of single bytes needs. */
+static double entropy_bytes(const unsigned char *bytes, size_t n)
+{
+    double counts[256] = {0.0}, bits = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        counts[bytes[i]] += 1.0;
+    }
+    for (int i = 0; i < 256; i++) {
+        bits -= counts[i] > 0.0 ? counts[i] * log2(counts[i] / (double)n) : 0.0;
+    }
+    return bits / 8.0;
+}
+
+/* Repeats that are there by chance do not keep zstd from it: they cost a fifth and more. */
+static void exponents_take_little_more_than_their_entropy(void **state)
+{
+    enum { WIDE = 384, COUNT = 42 };
+    static unsigned char exponents[WIDE * COUNT];
+    vs_frame_shape shape = {VS_FRAME_F32, WIDE, COUNT};
+    size_t bytes;
+    (void)state;
+    frame_fill(BLOCK_NORMAL, WIDE, sizeof exponents * 4, raw);
+    for (size_t i = 0; i < sizeof exponents; i++) {
+        uint32_t bits;
+        memcpy(&bits, raw + 4 * i, 4);
+        exponents[i] = (unsigned char)(bits >> 23);
+    }
+    for (int mode = VS_FRAME_AUTO; mode <= VS_FRAME_MODE_PLANES; mode++) {
+        vs_frame_info info = check_round(&shape, (vs_frame_mode)mode, 1, &bytes);
+        assert_int_equal(info.transform, VS_FRAME_ROTATED);
+        assert_true(info.streams[3].coded_bytes <
+                    1.12 * entropy_bytes(exponents, sizeof exponents) + 64.0);
+    }
+}
+
+/* Vectors that come again are still found. */
+static void repeats_in_a_plane_are_found(void **state)
+{
+    enum { WIDE = 384, COUNT = 42 };
+    vs_frame_shape shape = {VS_FRAME_F32, WIDE, COUNT};
+    size_t bytes;
+    (void)state;
+    frame_fill(BLOCK_NORMAL, WIDE, WIDE * 4, raw);
+    for (size_t i = 1; i < COUNT; i++) {
+        memcpy(raw + i * WIDE * 4, raw, WIDE * 4);
+    }
+    (void)check_round(&shape, VS_FRAME_MODE_PLANES, 1, &bytes);
+    assert_true(bytes < 2 * WIDE * 4);
+}
+
 static void the_header_has_its_fields_in_their_places(void **state)
 {
     static const unsigned char expected[] = {'V',
@@ -281,6 +333,8 @@ int main(void)
         cmocka_unit_test(one_exact_vector_does_not_change_the_transform),
         cmocka_unit_test(exact_halves_are_halved_in_mode_half),
         cmocka_unit_test(almost_constant_blocks_stay_within_the_expansion_limit),
+        cmocka_unit_test(exponents_take_little_more_than_their_entropy),
+        cmocka_unit_test(repeats_in_a_plane_are_found),
         cmocka_unit_test(the_header_has_its_fields_in_their_places),
     };
     vs_fault_install();
