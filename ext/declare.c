@@ -17,7 +17,7 @@
 
 #include "distance.h"
 
-#define DECLARE_SHOWN 64         /* bytes of the text that a message repeats */
+#define DECLARE_SHOWN 64 /* bytes of the text that a message repeats */
 #define DECLARE_OPTIONS_MAX 3
 
 /* ---- tokens ---------------------------------------------------------------------------------- */

@@ -16,9 +16,9 @@
 
 /* Declared columns: SQLite tells which are used for the first 63 only, and six are hidden. */
 #define VS_COLUMNS_MAX 48
-#define VS_VECTORS_MAX 8 /* vector columns of a table */
+#define VS_VECTORS_MAX 8            /* vector columns of a table */
 #define VS_DECLARE_CODED_DIM_MIN 32 /* below, a column has no codes */
-#define VS_DECLARE_HALF_DIM_MIN 8 /* with store=half: below, its records are hardly smaller */
+#define VS_DECLARE_HALF_DIM_MIN 8   /* with store=half: below, its records are hardly smaller */
 
 typedef enum vs_column_kind {
     VS_COLUMN_VECTOR,

@@ -21,6 +21,14 @@ CREATE VIRTUAL TABLE memories USING vecshard(embedding float[32], lang TEXT, +me
 INSERT INTO memories(rowid, embedding, lang, meta) SELECT id, noise, 'en', meta FROM docs WHERE id % 3 > 0;
 SELECT choice, share, recommended FROM vec_compress_report('memories', 'embedding') WHERE choice = 'store=half';
 SELECT c.value AS col, r.choice FROM json_each('["embedding","lang","meta"]') AS c, vec_compress_report('memories', c.value) AS r WHERE r.recommended;
+--# an index over a table keeps no vectors, and a column is said to be what it is already
+CREATE VIRTUAL TABLE docs_index USING vecshard(halves float[32], content=docs, content_rowid=id);
+SELECT choice, recommended, note FROM vec_compress_report('docs_index', 'halves') WHERE choice IN ('float32', 'store=half', 'cold');
+DROP TABLE docs_index;
+CREATE VIRTUAL TABLE old USING vecshard(v float[32] store=half);
+WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000) INSERT INTO old(v) SELECT halves FROM n JOIN docs ON id = i % 400 + 1;
+INSERT INTO old(old, arg) VALUES ('tier', 'cold');
+SELECT choice, recommended, note FROM vec_compress_report('old', 'v') WHERE choice IN ('store=half', 'cold');
 --# NULLs are passed over; mixed rows
 UPDATE docs SET halves = NULL WHERE id % 2 = 0;
 UPDATE docs SET halves = noise WHERE id % 4 = 1;
