@@ -1,11 +1,13 @@
 /*
  * conditions.c - conditions on columns other than vectors, as SQL over the row table.
  *
- * Calls: store.h (the declaration), error.c.
+ * Calls: store.h (the declaration), declare.c, store_text.c, error.c.
  * Called by: rowset.c, vtab_index.c.
  * Threads: the connection's.
  */
 #include "conditions.h"
+
+#include "store_text.h"
 
 #define CONDITIONS_LIST_MAX 200 /* values of a list, each with a variable of its own */
 
@@ -133,53 +135,21 @@ static int conditions_is_long(const vs_store *store, const vs_condition *conditi
     return condition->value_count > conditions_list_max(store);
 }
 
-typedef enum conditions_affinity {
-    CONDITIONS_NUMBER, /* INTEGER, REAL, NUMERIC */
-    CONDITIONS_TEXT,
-    CONDITIONS_NONE
-} conditions_affinity;
-
-/* Does a name of n bytes contain the word? */
-static int conditions_contains(const char *name, size_t n, const char *word)
+/* Affinity of a stored column. */
+static vs_affinity conditions_column_affinity(const vs_store *store, int column)
 {
-    size_t length = strlen(word);
-    for (size_t i = 0; i + length <= n; i++) {
-        if (sqlite3_strnicmp(name + i, word, (int)length) == 0) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* Affinity of a stored column, by SQLite's rules for names of types. A COLLATE clause is no part of
- * the name. */
-static conditions_affinity conditions_column_affinity(const vs_store *store, int column)
-{
-    size_t n = 0;
-    if (column < 0 || store->declaration.columns[column].kind == VS_COLUMN_ROWID) {
-        return CONDITIONS_NUMBER;
-    }
-    const char *type = store->declaration.columns[column].type_sql;
-    while (type[n] != '\0' && sqlite3_strnicmp(type + n, "COLLATE", 7) != 0) {
-        n++;
-    }
-    if (conditions_contains(type, n, "INT")) {
-        return CONDITIONS_NUMBER;
-    }
-    if (conditions_contains(type, n, "CHAR") || conditions_contains(type, n, "CLOB") ||
-        conditions_contains(type, n, "TEXT")) {
-        return CONDITIONS_TEXT;
-    }
-    return n == 0 || conditions_contains(type, n, "BLOB") ? CONDITIONS_NONE : CONDITIONS_NUMBER;
+    return column < 0 || store->declaration.columns[column].kind == VS_COLUMN_ROWID
+               ? VS_AFFINITY_NUMBER
+               : vs_declare_affinity(&store->declaration.columns[column]);
 }
 
 /* Affinities that the values may have had and that would have changed the column's side. */
 static void conditions_other_affinities(const vs_store *store, const vs_condition *condition,
                                         int *out_number, int *out_text)
 {
-    conditions_affinity affinity = conditions_column_affinity(store, condition->column);
+    vs_affinity affinity = conditions_column_affinity(store, condition->column);
     *out_number = *out_text = 0;
-    if (affinity == CONDITIONS_NUMBER || !condition->or_affinity ||
+    if (affinity == VS_AFFINITY_NUMBER || !condition->or_affinity ||
         condition->op == SQLITE_INDEX_CONSTRAINT_LIKE ||
         condition->op == SQLITE_INDEX_CONSTRAINT_GLOB) {
         return;
@@ -187,7 +157,42 @@ static void conditions_other_affinities(const vs_store *store, const vs_conditio
     for (int i = 0; i < condition->value_count; i++) {
         int type = sqlite3_value_type(condition->values[i]);
         *out_number |= type == SQLITE_INTEGER || type == SQLITE_FLOAT;
-        *out_text |= type == SQLITE_TEXT && affinity == CONDITIONS_NONE;
+        *out_text |= type == SQLITE_TEXT && affinity == VS_AFFINITY_NONE;
+    }
+}
+
+/* Is it on a column that may hold packed texts, which have to be unpacked for it? */
+static int conditions_is_text(const vs_store *store, const vs_condition *condition)
+{
+    return condition->column >= 0 && condition->op != SQLITE_INDEX_CONSTRAINT_ISNULL &&
+           condition->op != SQLITE_INDEX_CONSTRAINT_ISNOTNULL &&
+           vs_store_is_text(store, condition->column);
+}
+
+/* The number of the first parameter that is a value. */
+static int conditions_first(const vs_store *store, const vs_conditions *conditions)
+{
+    for (int i = 0; i < conditions->count; i++) {
+        if (conditions_is_text(store, &conditions->items[i])) {
+            return 2; /* ?1 is the store */
+        }
+    }
+    return 1;
+}
+
+/* The value that the user gave to a column. Of a packed column it is an expression, which has
+ * neither the column's affinity nor its collation. */
+static void conditions_append_value(sqlite3_str *sql, const vs_store *store,
+                                    const vs_condition *condition)
+{
+    int column = condition->column;
+    if (column < 0 || store->declaration.columns[column].kind == VS_COLUMN_ROWID) {
+        sqlite3_str_appendall(sql, "id");
+    } else if (conditions_is_text(store, condition)) {
+        sqlite3_str_appendf(sql, "iif(typeof(c%d) = 'blob', vecshard_text(c%d, ?1, %d, id), c%d)",
+                            column, column, column, column);
+    } else {
+        sqlite3_str_appendf(sql, "c%d", column);
     }
 }
 
@@ -195,20 +200,41 @@ static void conditions_other_affinities(const vs_store *store, const vs_conditio
 static void conditions_append_column(sqlite3_str *sql, const vs_store *store,
                                      const vs_condition *condition, const char *type)
 {
-    int is_rowid = condition->column < 0 ||
-                   store->declaration.columns[condition->column].kind == VS_COLUMN_ROWID;
     sqlite3_str_appendall(sql, type != NULL ? "CAST(" : "");
-    if (is_rowid) {
-        sqlite3_str_appendall(sql, "id");
-    } else {
-        sqlite3_str_appendf(sql, "c%d", condition->column);
-    }
+    conditions_append_value(sql, store, condition);
     if (type != NULL) {
         sqlite3_str_appendf(sql, " AS %s)", type);
     }
     if (condition->collation[0] != '\0') {
         sqlite3_str_appendf(sql, " COLLATE \"%w\"", condition->collation);
+    } else if (conditions_is_text(store, condition)) {
+        sqlite3_str_appendf(sql, " %s",
+                            vs_declare_collation(&store->declaration.columns[condition->column]));
     }
+}
+
+/* Parameter n, which is value i: a number is a text beside a packed column, as it is beside a column
+ * of TEXT affinity. */
+static void conditions_append_parameter(sqlite3_str *sql, const vs_store *store,
+                                        const vs_condition *condition, int i, int n)
+{
+    int type = sqlite3_value_type(condition->values[i]);
+    int is_number = type == SQLITE_INTEGER || type == SQLITE_FLOAT;
+    sqlite3_str_appendf(
+        sql, is_number && conditions_is_text(store, condition) ? "CAST(?%d AS TEXT)" : "?%d", n);
+}
+
+/* A list given as a pointer; its parameters count from `first`. */
+static void conditions_append_list(sqlite3_str *sql, const vs_store *store,
+                                   const vs_condition *condition, int first, const char *type)
+{
+    int is_text = conditions_is_text(store, condition) && type == NULL;
+    sqlite3_str_appendf(
+        sql,
+        " IN (WITH RECURSIVE l(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM l WHERE i + 1 < ?%d), "
+        "v(x) AS (SELECT vecshard_list(?%d, i) FROM l) SELECT %s FROM v)",
+        first, first + 1,
+        is_text ? "iif(typeof(x) IN ('integer', 'real'), CAST(x AS TEXT), x)" : "x");
 }
 
 /* One comparison; its parameters count from `first`. type: the affinity that the values may have
@@ -218,19 +244,23 @@ static void conditions_append_one(sqlite3_str *sql, const vs_store *store,
 {
     conditions_append_column(sql, store, condition, condition->is_in ? type : NULL);
     if (!condition->is_in) {
-        sqlite3_str_appendf(sql, " %s", conditions_operator(condition->op));
-        if (condition->value_count > 0) {
-            sqlite3_str_appendf(sql, type == NULL ? " ?%d" : " CAST(?%d AS %s)", first, type);
+        sqlite3_str_appendf(sql, " %s ", conditions_operator(condition->op));
+        if (condition->value_count > 0 && type != NULL) {
+            sqlite3_str_appendf(sql, "CAST(?%d AS %s)", first, type);
+        } else if (condition->value_count > 0) {
+            conditions_append_parameter(sql, store, condition, 0, first);
         }
     } else if (conditions_is_long(store, condition)) {
-        sqlite3_str_appendf(sql,
-                            " IN (WITH RECURSIVE l(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM l "
-                            "WHERE i + 1 < ?%d) SELECT vecshard_list(?%d, i) FROM l)",
-                            first, first + 1);
+        conditions_append_list(sql, store, condition, first, type);
     } else {
         sqlite3_str_appendall(sql, " IN (");
         for (int i = 0; i < condition->value_count; i++) {
-            sqlite3_str_appendf(sql, i == 0 ? "?%d" : ",?%d", first + i);
+            sqlite3_str_appendall(sql, i == 0 ? "" : ",");
+            if (type == NULL) {
+                conditions_append_parameter(sql, store, condition, i, first + i);
+            } else {
+                sqlite3_str_appendf(sql, "?%d", first + i);
+            }
         }
         sqlite3_str_appendall(sql, ")");
     }
@@ -243,21 +273,25 @@ static void conditions_append_one(sqlite3_str *sql, const vs_store *store,
 static void conditions_append_mixed(sqlite3_str *sql, const vs_store *store,
                                     const vs_condition *condition, int n)
 {
-    conditions_affinity affinity = conditions_column_affinity(store, condition->column);
-    if (affinity == CONDITIONS_NUMBER || !condition->or_affinity || condition->is_in ||
+    vs_affinity affinity = conditions_column_affinity(store, condition->column);
+    if (affinity == VS_AFFINITY_NUMBER || !condition->or_affinity || condition->is_in ||
         condition->value_count == 0) {
         return;
     }
     int type = sqlite3_value_type(condition->values[0]);
     int is_less =
         condition->op == SQLITE_INDEX_CONSTRAINT_LT || condition->op == SQLITE_INDEX_CONSTRAINT_LE;
-    if (affinity == CONDITIONS_TEXT && (type == SQLITE_INTEGER || type == SQLITE_FLOAT)) {
-        sqlite3_str_appendf(sql, " OR +c%d %s ?%d", condition->column,
-                            conditions_operator(condition->op), n);
+    if (affinity == VS_AFFINITY_TEXT && (type == SQLITE_INTEGER || type == SQLITE_FLOAT)) {
+        sqlite3_str_appendall(sql, " OR +");
+        conditions_append_value(sql, store, condition);
+        sqlite3_str_appendf(sql, " %s ?%d", conditions_operator(condition->op), n);
     }
     if (is_less && type == SQLITE_TEXT) {
-        sqlite3_str_appendf(sql, " OR c%d = CAST(c%d AS NUMERIC)", condition->column,
-                            condition->column);
+        sqlite3_str_appendall(sql, " OR ");
+        conditions_append_value(sql, store, condition);
+        sqlite3_str_appendall(sql, " = CAST(");
+        conditions_append_value(sql, store, condition);
+        sqlite3_str_appendall(sql, " AS NUMERIC)");
     }
 }
 
@@ -279,7 +313,9 @@ static void conditions_append(sqlite3_str *sql, const vs_store *store,
     }
     conditions_append_mixed(sql, store, condition, *n);
     if (condition->or_blob) {
-        sqlite3_str_appendf(sql, " OR typeof(c%d) = 'blob'", condition->column);
+        sqlite3_str_appendall(sql, " OR typeof(");
+        conditions_append_value(sql, store, condition);
+        sqlite3_str_appendall(sql, ") = 'blob'");
     }
     sqlite3_str_appendall(sql, ")");
     *n += conditions_is_long(store, condition) ? 2 : condition->value_count;
@@ -288,7 +324,7 @@ static void conditions_append(sqlite3_str *sql, const vs_store *store,
 char *vs_conditions_sql(const vs_store *store, const vs_conditions *conditions, int of_parts,
                         const char *columns, const char *tail)
 {
-    int n = 1;
+    int n = conditions_first(store, conditions);
     const char *before = " WHERE ";
     sqlite3_str *sql = sqlite3_str_new(store->db);
     sqlite3_str_appendf(sql, "SELECT %s FROM \"%w\".\"%w_%s\"", columns, store->schema,
@@ -307,8 +343,8 @@ char *vs_conditions_sql(const vs_store *store, const vs_conditions *conditions, 
 int vs_conditions_bind(const vs_store *store, const vs_conditions *conditions, int of_parts,
                        sqlite3_stmt *stmt)
 {
-    int n = 1;
-    int rc = SQLITE_OK;
+    int n = conditions_first(store, conditions);
+    int rc = of_parts || n == 1 ? SQLITE_OK : vs_store_text_bind_store(stmt, 1, store);
     for (int i = 0; i < conditions->count && rc == SQLITE_OK; i++) {
         const vs_condition *condition = &conditions->items[i];
         if (of_parts && !conditions_is_partition(store, condition)) {
@@ -363,8 +399,10 @@ static void conditions_list(sqlite3_context *ctx, int argc, sqlite3_value **argv
 
 int vs_conditions_register(vs_conn *conn)
 {
-    return sqlite3_create_function_v2(conn->db, "vecshard_list", 2, SQLITE_UTF8 | SQLITE_INNOCUOUS,
-                                      NULL, conditions_list, NULL, NULL, NULL);
+    int rc =
+        sqlite3_create_function_v2(conn->db, "vecshard_list", 2, SQLITE_UTF8 | SQLITE_INNOCUOUS,
+                                   NULL, conditions_list, NULL, NULL, NULL);
+    return rc == SQLITE_OK ? vs_store_text_register(conn) : rc;
 }
 
 /* ---- fingerprints ---------------------------------------------------------------------------- */

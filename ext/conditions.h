@@ -60,8 +60,8 @@ char *vs_conditions_sql(const vs_store *store, const vs_conditions *conditions, 
 int vs_conditions_bind(const vs_store *store, const vs_conditions *conditions, int of_parts,
                        sqlite3_stmt *stmt);
 
-/* Registers vecshard_list(pointer, number): a value of a long list, for the statements above. Of
- * anything but their own pointers it makes NULL. */
+/* Registers what the statements above call: vecshard_list(pointer, number), a value of a long list,
+ * and vecshard_text (store_text.h). Of anything but their own pointers they make NULL. */
 int vs_conditions_register(vs_conn *conn);
 
 /* Hash of the conditions with their values (64 bits) for cache keys, and equality text: bytes that

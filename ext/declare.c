@@ -890,6 +890,41 @@ int vs_declare_from_text(const char *who, const char *text, vs_declaration *out,
     return rc;
 }
 
+const char *vs_declare_collation(const vs_column_spec *column)
+{
+    const char *at = column->type_sql;
+    while (*at != '\0' && sqlite3_strnicmp(at, "COLLATE", 7) != 0) {
+        at++;
+    }
+    return at;
+}
+
+/* Does a name of n bytes contain the word? */
+static int declare_contains(const char *name, size_t n, const char *word)
+{
+    size_t length = strlen(word);
+    for (size_t i = 0; i + length <= n; i++) {
+        if (sqlite3_strnicmp(name + i, word, (int)length) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+vs_affinity vs_declare_affinity(const vs_column_spec *column)
+{
+    const char *type = column->type_sql;
+    size_t n = (size_t)(vs_declare_collation(column) - type); /* it is no part of the name */
+    if (declare_contains(type, n, "INT")) {
+        return VS_AFFINITY_NUMBER;
+    }
+    if (declare_contains(type, n, "CHAR") || declare_contains(type, n, "CLOB") ||
+        declare_contains(type, n, "TEXT")) {
+        return VS_AFFINITY_TEXT;
+    }
+    return n == 0 || declare_contains(type, n, "BLOB") ? VS_AFFINITY_NONE : VS_AFFINITY_NUMBER;
+}
+
 int vs_declare_is_coded(const vs_vector_spec *vector)
 {
     int is_float = vector->type == VSK_F32 || vector->type == VSK_F16 || vector->type == VSK_BF16;

@@ -121,6 +121,17 @@ enum {
 char *vs_declare_text(const vs_declaration *declaration);
 int vs_declare_from_text(const char *who, const char *text, vs_declaration *out, vs_err *err);
 
+/* Affinity of a column that is no vector, by SQLite's rules for names of types. */
+typedef enum vs_affinity {
+    VS_AFFINITY_NUMBER, /* INTEGER, REAL, NUMERIC */
+    VS_AFFINITY_TEXT,
+    VS_AFFINITY_NONE
+} vs_affinity;
+vs_affinity vs_declare_affinity(const vs_column_spec *column);
+
+/* The COLLATE clause of such a column, within its type_sql: "" where it has none. */
+const char *vs_declare_collation(const vs_column_spec *column);
+
 /* Does the column keep codes beside its vectors? Float elements with l2, l2sq, cosine or dot, of 32
  * or more dimensions. */
 int vs_declare_is_coded(const vs_vector_spec *vector);

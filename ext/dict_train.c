@@ -146,6 +146,12 @@ int vs_sampler_add(vs_sampler *sampler, const void *bytes, size_t n)
     return SQLITE_OK;
 }
 
+const void *vs_sampler_item(const vs_sampler *sampler, size_t i, size_t *out_n)
+{
+    *out_n = sampler->items[i]->n;
+    return sampler->items[i]->bytes;
+}
+
 void vs_sampler_free(vs_sampler *sampler)
 {
     for (size_t i = 0; i < sampler->count; i++) {

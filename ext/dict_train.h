@@ -33,6 +33,10 @@ void vs_sampler_init(vs_sampler *sampler, size_t limit, uint64_t seed);
 /* SQLITE_OK or SQLITE_NOMEM; then it is as it was. The bytes are copied. */
 int vs_sampler_add(vs_sampler *sampler, const void *bytes, size_t n);
 
+/* Value i < sampler->count of the sample, or its beginning where it is long; in no order. Borrowed
+ * until the next value is added. */
+const void *vs_sampler_item(const vs_sampler *sampler, size_t i, size_t *out_n);
+
 void vs_sampler_free(vs_sampler *sampler);
 
 /*

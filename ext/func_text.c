@@ -264,19 +264,13 @@ int vs_func_text_dict(sqlite3_context *ctx, uint32_t id, int level, vs_dict **ou
 
 /* ---- vec_pack_text, vec_unpack_text ---------------------------------------------------------- */
 
-static size_t func_text_limit(sqlite3 *db)
-{
-    size_t limit = (size_t)sqlite3_limit(db, SQLITE_LIMIT_LENGTH, -1);
-    return limit < VS_PACKED_TEXT_MAX ? limit : VS_PACKED_TEXT_MAX;
-}
-
 static int func_text_pack_checked(sqlite3_context *ctx, sqlite3_value *value, uint32_t id,
                                   vs_err *err)
 {
     const vs_func *func = sqlite3_user_data(ctx);
     const char *who = func->entry->name;
     const char *text = (const char *)sqlite3_value_text(value);
-    size_t n = (size_t)sqlite3_value_bytes(value), limit = func_text_limit(func->conn->db);
+    size_t n = (size_t)sqlite3_value_bytes(value), limit = vs_packed_limit(func->conn->db);
     vs_dict *dict = NULL;
     const void *row = NULL;
     size_t row_n = 0;
@@ -367,7 +361,7 @@ static void func_text_unpack(sqlite3_context *ctx, int argc, sqlite3_value **arg
     } else {
         const void *row = sqlite3_value_blob(argv[0]);
         rc = vs_packed_read(who, row, (size_t)sqlite3_value_bytes(argv[0]),
-                            func_text_limit(conn->db), &packed, &err);
+                            vs_packed_limit(conn->db), &packed, &err);
     }
     if (rc == SQLITE_OK) { /* first: reading the table may run functions that use the packer */
         rc = vs_func_text_dict(ctx, packed.dict_id, VS_DICT_DECODE, &dict, &err);

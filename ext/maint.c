@@ -5,7 +5,7 @@
  *     INSERT INTO t(t, arg) VALUES('merge', 500);
  *     INSERT INTO t(t, arg, tenant) VALUES('tier', 'cold', 7);
  *
- * Calls: store.c, codes.c, content.c, check.c, metrics.c.
+ * Calls: store.c, store_pack.c, codes.c, content.c, check.c, metrics.c.
  * Called by: vtab_write.c.
  * Threads: the connection's.
  */
@@ -15,6 +15,7 @@
 
 #include "codes.h"
 #include "content.h"
+#include "store_text.h"
 
 #define MAINT_SAMPLE_ROWS 65536 /* that a new anchor is the mean of, at most */
 
@@ -347,26 +348,13 @@ static int maint_empty(vs_store *store, vs_err *err)
     return rc;
 }
 
-/* An index that lost its rows must not stay: only some errors make SQLite undo a statement inside a
- * transaction. */
-static int maint_after_emptying(vs_store *store, int rc, vs_err *err)
-{
-    int primary = rc & 0xff;
-    if (rc == SQLITE_OK || primary == SQLITE_NOMEM || primary == SQLITE_INTERRUPT ||
-        primary == SQLITE_IOERR || primary == SQLITE_FULL) {
-        return rc;
-    }
-    vs_error(err, rc, "%s: a change was undone: %s", store->label, sqlite3_errstr(rc));
-    return SQLITE_IOERR;
-}
-
 static int maint_rebuild(vs_store *store, vs_err *err)
 {
     int rc = vs_store_load(store, err);
     if (rc == SQLITE_OK && store->declaration.content != NULL) {
         rc = maint_empty(store, err);
         rc = rc == SQLITE_OK ? vs_content_build(store, err) : rc;
-        rc = maint_after_emptying(store, rc, err);
+        rc = vs_store_undone(store, rc, err); /* an index that lost its rows must not stay */
     }
     if (rc == SQLITE_OK) {
         rc = maint_optimize(store, INT64_MAX, err);
@@ -427,10 +415,15 @@ static int maint_set_tier(vs_store *store, int is_cold, sqlite3_value *const *co
     maint_work work;
     vs_cell_list list;
     int64_t part = 0;
-    int rc = maint_begin(&work, store, is_cold ? "cold" : "warm", INT64_MAX, err);
+    int rc = vs_store_load(store, err);
+    rc = rc == SQLITE_OK ? maint_part(store, columns, &part, err) : rc;
+    rc = rc == SQLITE_OK ? vs_store_set_text_tier(store, part, is_cold, err) : rc;
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    rc = maint_begin(&work, store, is_cold ? "cold" : "warm", INT64_MAX, err);
     if (rc == SQLITE_OK) {
         rc = maint_list(store, &list, err);
-        rc = rc == SQLITE_OK ? maint_part(store, columns, &part, err) : rc;
         for (size_t i = 0; i < list.count && rc == SQLITE_OK; i++) {
             int is_changed = 0;
             if (list.cells[i].is_coded && (part == 0 || list.cells[i].part == part)) {
@@ -457,10 +450,13 @@ static int maint_tier(vs_store *store, sqlite3_value *arg, sqlite3_value *const 
     for (int i = 0; i < store->declaration.vector_count; i++) {
         can_be_cold |= store->geometry.vectors[i].per_block > 0;
     }
+    for (int i = 0; i < store->declaration.column_count; i++) {
+        can_be_cold |= vs_store_is_text(store, i);
+    }
     if (!can_be_cold) {
         return vs_error(err, SQLITE_ERROR,
-                        "%s: it keeps no vectors that can be cold: those are of float columns with "
-                        "codes, in the table itself",
+                        "%s: it keeps nothing that can be cold: those are vectors of float columns "
+                        "with codes, in the table itself, and texts of auxiliary columns",
                         store->label);
     }
     return maint_set_tier(store, is_cold, columns, err);

@@ -5,7 +5,7 @@
  * back for decoding: a row of 500 bytes packs to some 150, where these 8 would count.
  *
  * Calls: codec.c for the frame's checks, crc32c.c, dict.h, libzstd (linked statically).
- * Called by: func_text.c, conn.c.
+ * Called by: func_text.c, report_text.c, store_text.c, store_pack.c, conn.c.
  * Threads: one at a time for a packer.
  */
 #include "packed_text.h"
@@ -17,8 +17,6 @@
 #include "codec.h"
 #include "crc32c.h"
 
-#define PACKED_ZSTD 0xd1
-#define PACKED_STORED 0xd0
 #define PACKED_MAGIC_BYTES 4
 #define PACKED_CRC_BYTES 4
 #define PACKED_HEAD_BYTES_MAX 16            /* tag and two varints: at most 1 + 4 + 5 */
@@ -96,6 +94,12 @@ static uint32_t packed_get_u32(const unsigned char *at)
     return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
+size_t vs_packed_limit(sqlite3 *db)
+{
+    size_t limit = (size_t)sqlite3_limit(db, SQLITE_LIMIT_LENGTH, -1);
+    return limit < VS_PACKED_TEXT_MAX ? limit : VS_PACKED_TEXT_MAX;
+}
+
 /* ---- packing --------------------------------------------------------------------------------- */
 
 static int packed_make_encoder(vs_packer *packer)
@@ -149,7 +153,7 @@ int vs_packed_make(vs_packer *packer, const char *who, const void *text, size_t 
     if (rc != SQLITE_OK) {
         return rc;
     }
-    head[0] = PACKED_ZSTD;
+    head[0] = VS_PACKED_ZSTD;
     size_t head_n = 1 + packed_put_varint(head + 1, (uint32_t)n);
     head_n += packed_put_varint(head + head_n, dict == NULL ? 0 : dict->id);
     unsigned char *row =
@@ -158,7 +162,7 @@ int vs_packed_make(vs_packer *packer, const char *who, const void *text, size_t 
         memcpy(row, head, head_n);
         *out_n = head_n + frame_n - PACKED_MAGIC_BYTES;
     } else {
-        row[0] = PACKED_STORED;
+        row[0] = VS_PACKED_STORED;
         if (n > 0) {
             memcpy(row + 1, text, n);
         }
@@ -203,7 +207,7 @@ int vs_packed_read(const char *who, const void *row, size_t n, size_t limit, vs_
     const unsigned char *bytes = row;
     int rc = SQLITE_OK;
     memset(out, 0, sizeof *out);
-    if (n == 0 || (bytes[0] != PACKED_ZSTD && bytes[0] != PACKED_STORED)) {
+    if (n == 0 || (bytes[0] != VS_PACKED_ZSTD && bytes[0] != VS_PACKED_STORED)) {
         return vs_error(err, SQLITE_ERROR, "%s: the BLOB is no packed text", who);
     }
     if (n < 1 + PACKED_CRC_BYTES) {
@@ -212,7 +216,7 @@ int vs_packed_read(const char *who, const void *row, size_t n, size_t limit, vs_
     out->body = bytes + 1;
     out->body_bytes = n - 1 - PACKED_CRC_BYTES;
     out->crc = packed_get_u32(bytes + n - PACKED_CRC_BYTES);
-    out->is_stored = bytes[0] == PACKED_STORED;
+    out->is_stored = bytes[0] == VS_PACKED_STORED;
     out->text_bytes = out->body_bytes;
     if (!out->is_stored) {
         rc = packed_read_numbers(who, out, err);

@@ -15,8 +15,13 @@
 #include "dict.h"
 #include "value.h"
 
+#define VS_PACKED_ZSTD 0xd1   /* the first byte */
+#define VS_PACKED_STORED 0xd0
 #define VS_PACKED_TEXT_MAX (64u << 20) /* bytes of a text */
 #define VS_PACKED_EXTRA_BYTES 5
+
+/* The most bytes that a text may have here: that, or SQLite's limit where it is lower. */
+size_t vs_packed_limit(sqlite3 *db);
 
 /* Memory that packing and unpacking use again. Zero bytes are an empty one. One thread at a time. */
 typedef struct vs_packer {

@@ -1,6 +1,7 @@
 /*
  * store.c - the shadow tables of one vecshard table: life and reading. Writing is in
- * store_write.c, full vectors in store_vectors.c, codes in store_codes.c, SQL in store_sql.c.
+ * store_write.c, full vectors in store_vectors.c, codes in store_codes.c, packed texts in
+ * store_text.c, SQL in store_sql.c.
  *
  * Calls: declare.c, format.c, error.c.
  * Called by: vtab_index.c, vtab_write.c, view.c, rowset.c, nearest.c, maint.c, check.c, content.c,
@@ -15,6 +16,7 @@
 #endif
 
 #include "codes.h"
+#include "store_text.h"
 
 #define STORE_PAGE_BYTES_FEW 524288 /* a page cache that has nothing to lose */
 
@@ -158,6 +160,7 @@ void vs_store_release(vs_store *store)
         }
     }
     vs_store_free_codes(store);
+    vs_store_free_dicts(store);
     store->is_loaded = 0;
 }
 

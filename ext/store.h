@@ -55,6 +55,8 @@ typedef enum vs_vector_statement {
     VS_SQL_VECTOR_COUNT
 } vs_vector_statement;
 
+#define VS_STORE_DICTS 4
+
 typedef struct vs_store {
     vs_conn *conn;              /* borrowed */
     sqlite3 *db;                /* borrowed */
@@ -90,6 +92,11 @@ typedef struct vs_store {
     vs_scratch content_memory[2]; /* owned: a vector of the content table */
     vs_scratch float_memory;      /* owned: for vs_code_row */
     struct vs_code *codes;        /* owned: list of descriptions read so far */
+    struct {
+        vs_dict *dict; /* owned: a reference */
+        int column;
+    } dicts[VS_STORE_DICTS]; /* those that texts were unpacked with last */
+    int next_dict;           /* the place to be used again */
 } vs_store;
 
 /* ---- life ---- */
@@ -227,6 +234,9 @@ int vs_store_code_current(vs_store *store, int vector, const struct vs_code **ou
 /* Seals the full vectors of a coded cell into compressed blocks (is_cold), or brings them back: answers
  * and codes stay. Columns that cannot be cold stay as they are. *out_changed: was there anything? */
 int vs_store_set_tier(vs_store *store, int64_t cell, int is_cold, int *out_changed, vs_err *err);
+/* Errors of a change of which something is written: SQLITE_IOERR in place of a code after which
+ * SQLite would not roll the transaction back, as above. */
+int vs_store_undone(const vs_store *store, int rc, vs_err *err);
 /* Makes `anchor` [dim] the description for new codes, and codes the cell again with it
  * (maintenance: the caller goes through the cells). */
 int vs_store_code_set(vs_store *store, int vector, const float *anchor, vs_err *err);

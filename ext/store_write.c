@@ -11,6 +11,7 @@
  * Threads: the connection's.
  */
 #include "store_cold.h"
+#include "store_text.h"
 
 /* One change of the table. */
 typedef struct store_change {
@@ -39,12 +40,15 @@ static int store_change_begin(vs_store *store, store_change *change, vs_err *err
     return rc;
 }
 
-/* Errors after which SQLite undoes the statement, or the transaction, by itself. */
-static int store_rolls_back(int rc)
+int vs_store_undone(const vs_store *store, int rc, vs_err *err)
 {
     int primary = rc & 0xff;
-    return primary == SQLITE_NOMEM || primary == SQLITE_INTERRUPT || primary == SQLITE_IOERR ||
-           primary == SQLITE_FULL;
+    if (rc == SQLITE_OK || primary == SQLITE_NOMEM || primary == SQLITE_INTERRUPT ||
+        primary == SQLITE_IOERR || primary == SQLITE_FULL) {
+        return rc;
+    }
+    vs_error(err, rc, "%s: a change was undone: %s", store->label, sqlite3_errstr(rc));
+    return SQLITE_IOERR;
 }
 
 static int store_change_end(store_change *change, int rc)
@@ -54,12 +58,7 @@ static int store_change_end(store_change *change, int rc)
         return rc;
     }
     vs_store_forget(change->store);
-    if (change->is_begun && !store_rolls_back(rc)) {
-        vs_error(change->err, rc, "%s: a change was undone: %s", change->store->label,
-                 sqlite3_errstr(rc));
-        rc = SQLITE_IOERR; /* makes SQLite roll the transaction back: half of a row is no row */
-    }
-    return rc;
+    return change->is_begun ? vs_store_undone(change->store, rc, change->err) : rc;
 }
 
 /* Ends a statement that must have changed one row. */
@@ -396,7 +395,7 @@ static int store_insert_row(store_change *change, const vs_row *row, int64_t loc
     (void)sqlite3_bind_int64(stmt, 2, loc);
     for (int i = 0; i < store->declaration.column_count && rc == SQLITE_OK; i++) {
         if (store_is_row_column(&store->declaration.columns[i])) {
-            rc = row->columns[i] == NULL ? SQLITE_OK : sqlite3_bind_value(stmt, n, row->columns[i]);
+            rc = vs_store_text_bind(store, i, stmt, n, row->columns[i]);
             n++;
         }
     }
@@ -419,8 +418,7 @@ static int store_update_row(store_change *change, int64_t rowid, const vs_row *r
     for (int i = 0; i < store->declaration.column_count && rc == SQLITE_OK; i++) {
         if (store_is_row_column(&store->declaration.columns[i])) {
             (void)sqlite3_bind_int(stmt, n, row->is_changed[i]);
-            rc = row->columns[i] == NULL ? SQLITE_OK
-                                         : sqlite3_bind_value(stmt, n + 1, row->columns[i]);
+            rc = vs_store_text_bind(store, i, stmt, n + 1, row->columns[i]);
             n += 2;
         }
     }

@@ -155,6 +155,7 @@ static const struct {
     {"vec_norm_selectivity", 4},
     {"vecshard", VECSHARD_MODULE},
     {"vecshard_list", 2},
+    {"vecshard_text", 4},
 };
 
 static void vecshard_unregister(sqlite3 *db)

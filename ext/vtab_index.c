@@ -34,6 +34,7 @@
 #include "index_plan.h"
 #include "maint.h"
 #include "options.h"
+#include "store_text.h"
 #include "vs_api.h"
 #include "vtab_write.h"
 
@@ -882,11 +883,13 @@ static int index_result_vector(index_cursor *cursor, sqlite3_context *ctx, int v
 
 static int index_result_stored(index_cursor *cursor, sqlite3_context *ctx, int column, vs_err *err)
 {
+    vs_store *store = &index_table(cursor)->store;
     const index_rows *row = NULL;
     int rc = index_row_with(cursor, column, &row, err);
     if (rc == SQLITE_OK) {
-        int n = index_columns_number(&index_table(cursor)->store, row->columns, column);
-        sqlite3_result_value(ctx, sqlite3_column_value(row->stmt, n));
+        int n = index_columns_number(store, row->columns, column);
+        rc = vs_store_text_result(store, column, cursor->rowid,
+                                  sqlite3_column_value(row->stmt, n), ctx, err);
     }
     return rc;
 }

@@ -258,19 +258,6 @@ static int write_refuse(write_change *change, const write_conflicts *conflicts)
                     declaration->columns[declaration->key].name, (long long)conflicts->key_rowid);
 }
 
-/* After rows were deleted to make way, half of the change must not stay. */
-static int write_after_delete(write_change *change, int rc)
-{
-    int primary = rc & 0xff;
-    if (rc == SQLITE_OK || primary == SQLITE_NOMEM || primary == SQLITE_INTERRUPT ||
-        primary == SQLITE_IOERR || primary == SQLITE_FULL) {
-        return rc;
-    }
-    vs_error(change->err, rc, "%s: a change was undone: %s", change->store->label,
-             sqlite3_errstr(rc));
-    return SQLITE_IOERR;
-}
-
 static int write_apply(write_change *change, const write_conflicts *conflicts)
 {
     vs_store *store = change->store;
@@ -297,7 +284,8 @@ static int write_apply(write_change *change, const write_conflicts *conflicts)
                      : vs_store_insert(store, &change->row, change->err);
         }
     }
-    return is_deleted ? write_after_delete(change, rc) : rc;
+    /* After rows were deleted to make way, half of the change must not stay. */
+    return is_deleted ? vs_store_undone(store, rc, change->err) : rc;
 }
 
 static int write_row(write_change *change, sqlite3_value *rowid, sqlite3_int64 *out_rowid)
