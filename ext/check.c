@@ -3,9 +3,9 @@
  *
  * Cell by cell: the records of each vector column are whole, their rowids agree with each other and
  * with t_rows, and codes are what their vectors give. Then row by row: each row has a place that is
- * in use, no two rows share one, and it is in the partition of the row's keys.
+ * in use, no two rows share one, and it is in the partition of the row's keys. Packed texts decode.
  *
- * Calls: store.c, format.c, codes.c, content.c.
+ * Calls: store.c, store_text.c, format.c, codes.c, content.c.
  * Called by: maint.c, vtab_index.c.
  * Threads: the connection's.
  */
@@ -14,6 +14,7 @@
 #include "codes.h"
 #include "content.h"
 #include "maint.h"
+#include "store_text.h"
 
 #define CHECK_FINDINGS_MAX 100
 
@@ -361,6 +362,54 @@ static int check_descriptions(check_state *state)
     return rc;
 }
 
+/* Every packed text of a column decodes, and so would the next one. */
+static int check_text_column(check_state *state, int column)
+{
+    vs_store *store = state->store;
+    sqlite3_stmt *stmt = NULL;
+    vs_store_dict dict;
+    vs_err inner = VS_ERR_INIT;
+    int rc = vs_store_dict_current(store, column, &dict, &inner);
+    rc = check_take(state, rc, &inner);
+    vs_cached_unref(dict.dict);
+    char *sql = sqlite3_mprintf("SELECT id, c%d FROM \"%w\".\"%w_rows\" WHERE typeof(c%d) = 'blob' "
+                                "AND substr(c%d, 1, 1) IN (x'd0', x'd1') ORDER BY id",
+                                column, store->schema, store->table, column, column);
+    if (rc == SQLITE_OK) {
+        rc = sql == NULL
+                 ? SQLITE_NOMEM
+                 : sqlite3_prepare_v3(store->db, sql, -1, SQLITE_PREPARE_NO_VTAB, &stmt, NULL);
+    }
+    sqlite3_free(sql);
+    while (rc == SQLITE_OK && state->findings < CHECK_FINDINGS_MAX &&
+           (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+        char *text = NULL;
+        size_t n = 0;
+        rc = vs_store_text_read(store, column, sqlite3_column_int64(stmt, 0),
+                                sqlite3_column_value(stmt, 1), &text, &n, &inner);
+        sqlite3_free(text);
+        rc = check_take(state, rc, &inner);
+    }
+    if (rc != SQLITE_OK && rc != SQLITE_DONE) {
+        vs_error_db(state->err, rc, store->db, store->label);
+    }
+    sqlite3_finalize(stmt);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int check_texts(check_state *state)
+{
+    const vs_store *store = state->store;
+    int rc = SQLITE_OK;
+    for (int i = 0; i < store->declaration.column_count && !state->is_quick && rc == SQLITE_OK;
+         i++) {
+        if (vs_store_is_text(store, i)) {
+            rc = check_text_column(state, i);
+        }
+    }
+    return rc;
+}
+
 /* Cells that are said to have room have it, and the others have none. */
 static int check_open(check_state *state)
 {
@@ -447,6 +496,9 @@ static int check_all(check_state *state)
     }
     if (rc == SQLITE_OK) {
         rc = check_descriptions(state);
+    }
+    if (rc == SQLITE_OK) {
+        rc = check_texts(state);
     }
     if (rc == SQLITE_OK) {
         rc = check_open(state);

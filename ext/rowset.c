@@ -71,7 +71,7 @@ static int rowset_add_places(vs_store *store, const vs_view *view, sqlite3_stmt 
             return rc;
         }
     }
-    return rc == SQLITE_DONE ? SQLITE_OK : vs_error_db(err, rc, store->db, store->label);
+    return rc == SQLITE_DONE ? SQLITE_OK : vs_store_step_error(store, rc, err);
 }
 
 /* Cells of the partitions that a statement gives. */

@@ -240,6 +240,12 @@ int vs_store_done(vs_store *store, sqlite3_stmt *stmt, int rc, const char *what,
     return is_good ? SQLITE_OK : rc;
 }
 
+int vs_store_step_error(const vs_store *store, int rc, vs_err *err)
+{
+    rc = rc == SQLITE_CORRUPT ? sqlite3_extended_errcode(store->db) : rc;
+    return vs_error_db(err, rc, store->db, store->label);
+}
+
 int vs_store_run(vs_store *store, sqlite3_stmt *stmt, const char *what, vs_err *err)
 {
     return vs_store_done(store, stmt, sqlite3_step(stmt), what, err);

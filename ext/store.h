@@ -135,6 +135,10 @@ int vs_store_vector_statement_get(vs_store *store, int vector, vs_vector_stateme
  * SQLITE_OK. SQLITE_ROW and SQLITE_DONE count as OK. */
 int vs_store_done(vs_store *store, sqlite3_stmt *stmt, int rc, const char *what, vs_err *err);
 
+/* Errors of a statement on the shadow tables that another part has prepared: with its sentence. The
+ * functions in it tell of damage by SQLITE_CORRUPT_VTAB, which step gives without the second half. */
+int vs_store_step_error(const vs_store *store, int rc, vs_err *err);
+
 /* ---- reading ---- */
 
 /* The head. Counts as a read of the stamp (conn->stamp_reads): what is written later gets a new

@@ -394,7 +394,7 @@ static int index_step_scan(index_cursor *cursor, vs_err *err)
         index_rows_reset(&cursor->scan); /* no statement stays open at the end */
         return SQLITE_OK;
     }
-    return vs_error_db(err, rc, store->db, store->label);
+    return vs_store_step_error(store, rc, err);
 }
 
 static int index_start_scan(index_cursor *cursor, int is_down, vs_err *err)

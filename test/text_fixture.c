@@ -43,6 +43,20 @@ size_t text_fixture_row(uint64_t i, char *out, size_t room)
     return n;
 }
 
+static void make_meta(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+    char row[TEXT_FIXTURE_ROW_BYTES];
+    (void)argc;
+    size_t n = text_fixture_row((uint64_t)sqlite3_value_int64(argv[0]), row, sizeof row);
+    sqlite3_result_text(ctx, row, (int)n, SQLITE_TRANSIENT);
+}
+
+void text_fixture_function(sqlite3 *db)
+{
+    sqlite3_create_function(db, "make_meta", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, make_meta,
+                            NULL, NULL);
+}
+
 void text_fixture_fill(sqlite3 *db, const char *name, int count)
 {
     char row[TEXT_FIXTURE_ROW_BYTES];

@@ -11,6 +11,9 @@ size_t text_fixture_row(uint64_t i, char *out, size_t room);
 
 #define TEXT_FIXTURE_ROW_BYTES 1024
 
+/* Makes it an SQL function, make_meta(i). */
+void text_fixture_function(sqlite3 *db);
+
 /* Fills a new table name(id INTEGER PRIMARY KEY, meta TEXT) with `count` rows. */
 void text_fixture_fill(sqlite3 *db, const char *name, int count);
 
