@@ -44,10 +44,11 @@ static const damage_design designs[DAMAGE_KINDS] = {
      3,
      56},
     {"CREATE VIRTUAL TABLE t USING vecshard(id TEXT PRIMARY KEY, v float[3136] distance_metric=dot "
-     "store=f16, u bit[64], m TEXT, h float[64] store=half); CREATE TABLE q(v, u, h)",
-     "INSERT INTO t(rowid, id, m, v, u, h) VALUES(?1, 'key' || ?1, 'm' || (?1 % 3), "
+     "store=f16, u bit[64], m TEXT, h float[64] store=half, +a TEXT); CREATE TABLE q(v, u, h)",
+     "INSERT INTO t(rowid, id, m, v, u, h, a) VALUES(?1, 'key' || ?1, 'm' || (?1 % 3), "
      "iif(?1 % 11, ?2, NULL), ?3, iif(?1 % 3, vec_f32(vec_f16(vec_f32(?4))), iif(?1 % 9, ?4, "
-     "NULL)))",
+     "NULL)), iif(?1 % 12, printf('{\"id\": %d, \"source\": \"archive of the town\", \"shelf\": "
+     "%d, \"text\": \"%x and %x and %x\"}', ?1, ?1 % 7, ?1 * 7919, ?1 * ?1, ?1 * 104729), x'd1'))",
      "INSERT INTO q SELECT v, u, h FROM t WHERE rowid = 7; DELETE FROM t WHERE rowid = 20; "
      "INSERT INTO t(t, arg) VALUES('tier', 'cold'); UPDATE t SET v = v, h = h WHERE rowid < 17",
      {{"v", VSK_F32, WIDE}, {"u", VSK_BIT, 64}, {"h", VSK_F32, 64}},
@@ -641,6 +642,9 @@ const damage_statement damage_statements[] = {
     {PARTED, DAMAGE_READ, "SELECT rowid, p, x, vec_norm(w), a FROM t WHERE p = 2"},
     {ALL, DAMAGE_READ, "SELECT rowid, m FROM t WHERE rowid IN (1, 16, 34, 37, 53)"},
     {KEYED, DAMAGE_READ, "SELECT rowid, m, vec_norm(v) FROM t WHERE id = 'key34'"},
+    {KEYED, DAMAGE_READ, "SELECT rowid, a FROM t"},
+    {KEYED, DAMAGE_READ,
+     "SELECT rowid, distance FROM t WHERE v MATCH (SELECT v FROM q) AND k = 4 AND a LIKE '%7%'"},
     {OWN, DAMAGE_READ, "SELECT id, distance FROM vec_search('t', 'v', (SELECT v FROM q), 5)"},
     {CONTENT, DAMAGE_READ,
      "SELECT id, distance FROM vec_search('docs', 'v', (SELECT v FROM q), 5)"},
@@ -656,6 +660,7 @@ const damage_statement damage_statements[] = {
     {KEYED, DAMAGE_WRITE, "INSERT INTO t(id, v, u) SELECT 'new', v, u FROM q"},
     {KEYED, DAMAGE_WRITE, "INSERT OR REPLACE INTO t(id, v, u) SELECT 'key5', v, u FROM q"},
     {KEYED, DAMAGE_WRITE, "UPDATE t SET id = 'other' WHERE id = 'key34'"},
+    {KEYED, DAMAGE_WRITE, "UPDATE t SET a = a || '.' WHERE rowid IN (3, 17)"},
     {OWN, DAMAGE_WRITE, "UPDATE t SET v = (SELECT v FROM q) WHERE rowid IN (1, 34)"},
     {OWN, DAMAGE_WRITE, "UPDATE t SET rowid = 200 WHERE rowid = 16"},
     {OWN, DAMAGE_WRITE, "UPDATE t SET m = 'm5' WHERE m = 'm2'"},

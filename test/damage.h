@@ -14,7 +14,8 @@
 
 typedef enum damage_kind {
     DAMAGE_PARTED, /* two partition keys, one of the partitions cold; float32, float16 and int8 vectors */
-    DAMAGE_KEYED,   /* TEXT PRIMARY KEY; store=f16, bit and store=half vectors; one cell cold */
+    DAMAGE_KEYED, /* TEXT PRIMARY KEY; store=f16, bit and store=half vectors; packed texts; one cell
+                     cold */
     DAMAGE_CONTENT, /* an index over docs */
     DAMAGE_KINDS
 } damage_kind;

@@ -9,7 +9,7 @@
  *   model_tables.c   databases and tables of a case
  *   model_changes.c  INSERT, UPDATE, DELETE, transactions
  *   model_search.c   searches of every form, and all rows, compared
- *   model_tiers.c    cold and warm vectors
+ *   model_tiers.c    cold and warm vectors and texts
  *   model_files.c    upkeep, copies of the database, reopening, what is left of removed vectors
  *   model_steps.c    the mix of all these
  */
@@ -45,6 +45,7 @@ typedef struct model {
     const char *table;  /* the vecshard table's name of the moment, without schema */
     int is_content;     /* it indexes the table `base` */
     int has_key;        /* key is unique */
+    int has_text;       /* title is auxiliary, so that its texts can be packed */
     int is_stale;       /* with content=: a REPLACE may have left entries of removed rows */
     /* the database */
     char path[48];  /* of main; empty: in memory */
@@ -105,7 +106,7 @@ void model_compare_rows(model *test);
 void model_compare_search(model *test);
 
 /* ---- model_tiers.c */
-/* Seals the table, or one of its partitions, or brings it back. */
+/* Seals the table, or one of its partitions, or brings it back: vectors and texts. */
 void model_tier(model *test);
 /* Do blocks of a column have these bytes among their vectors? */
 int model_blocks_have(model *test, int column, const void *bytes, size_t n);

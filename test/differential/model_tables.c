@@ -184,12 +184,13 @@ static void create_plain(model *test, const char *name)
 /* The declared columns, in any order but that of the vectors. */
 static void append_columns(model *test, sqlite3_str *sql)
 {
+    test->has_text = !test->is_content && model_pick(test, 2) > 0;
     const char *columns[] = {
         model_pick(test, 2) > 0 ? "part INTEGER PARTITION KEY" : "part INTEGER",
         "lang TEXT COLLATE NOCASE",
         model_pick(test, 3) > 0 ? "n INTEGER" : "+n INTEGER",
         test->is_content ? NULL : (test->has_key ? "key TEXT PRIMARY KEY" : "key TEXT"),
-        test->is_content ? NULL : (model_pick(test, 2) > 0 ? "+title TEXT" : "title TEXT"),
+        test->is_content ? NULL : (test->has_text ? "+title TEXT" : "title TEXT"),
         test->is_content || test->has_key || model_pick(test, 2) > 0 ? NULL
                                                                      : "id INTEGER PRIMARY KEY",
     };

@@ -1,5 +1,6 @@
 /*
- * model_tiers.c - the command that makes vectors cold and warm, and what is in the blocks of t_cold.
+ * model_tiers.c - the command that makes vectors and texts cold and warm, and what is in the blocks of
+ * t_cold.
  */
 #include "../cold_fixture.h"
 #include "model.h"
@@ -13,7 +14,7 @@ static int can_be_cold(const model *test, int column)
 
 static int any_can_be_cold(const model *test)
 {
-    int can_be = 0;
+    int can_be = test->has_text;
     for (int i = 0; i < test->vectors; i++) {
         can_be |= can_be_cold(test, i);
     }
@@ -23,7 +24,7 @@ static int any_can_be_cold(const model *test)
 /* The command must fail where nothing can be cold, and may where the partition has no rows. */
 static void run_tier(model *test, const char *sql, int part)
 {
-    static const char *const sentences[] = {"keeps no vectors that can be cold",
+    static const char *const sentences[] = {"keeps nothing that can be cold",
                                             "no partition with these keys"};
     char *text = model_sql(test, sql, 0);
     char *message = NULL;
@@ -72,11 +73,34 @@ static void fill_cells(model *test)
     sqlite3_free(text);
 }
 
+/* Titles of which some are alike, some short, and some BLOBs that begin like a packed text. */
+static void fill_titles(model *test)
+{
+    static const char *const forms[] = {
+        "UPDATE @ SET title = 'title ' || n || ' of row ' || rowid || ' in part ' || part || ', "
+        "one "
+        "of many that begin and end alike' WHERE rowid %% 3 <> %d",
+        "UPDATE @ SET title = upper(title) || ' -- another kind of text for %d' WHERE n < 4",
+        "UPDATE @ SET title = CAST(x'd1' || n || %d AS BLOB) WHERE rowid %% 11 = 2",
+        "UPDATE @ SET title = x'd0d1' WHERE rowid %% 13 = %d",
+    };
+    char *sql =
+        sqlite3_mprintf(forms[model_pick(test, VS_TEST_COUNT(forms))], (int)model_pick(test, 5));
+    char *reference = model_sql(test, sql, 1);
+    model_run(test, sql);
+    model_run(test, reference);
+    sqlite3_free(reference);
+    sqlite3_free(sql);
+}
+
 void model_tier(model *test)
 {
     const char *tier = model_pick(test, 4) > 0 ? "cold" : "warm";
     if (any_can_be_cold(test) && model_pick(test, 2) > 0) {
         fill_cells(test);
+    }
+    for (uint32_t i = test->has_text ? model_pick(test, 4) : 0; i > 0; i--) {
+        fill_titles(test);
     }
     int part = model_pick(test, 3) == 0 ? (int)model_pick(test, 4) : -1;
     char *sql = part < 0 ? sqlite3_mprintf("INSERT INTO @($, arg) VALUES('tier', '%s')", tier)

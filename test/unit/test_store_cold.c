@@ -243,11 +243,11 @@ static void wrong_commands_say_so(void **state)
                     "CREATE TABLE docs(id INTEGER PRIMARY KEY, v);"
                     "CREATE VIRTUAL TABLE docs_index USING vecshard(v float[64], content=docs)");
     vs_test_fails(db, "INSERT INTO small(small, arg) VALUES ('tier', 'cold')",
-                  "small: it keeps no vectors that can be cold: those are of float columns with "
-                  "codes, in the table itself");
+                  "small: it keeps nothing that can be cold: those are vectors of float columns "
+                  "with codes, in the table itself, and texts of auxiliary columns");
     vs_test_fails(db, "INSERT INTO docs_index(docs_index, arg) VALUES ('tier', 'warm')",
-                  "docs_index: it keeps no vectors that can be cold: those are of float columns "
-                  "with codes, in the table itself");
+                  "docs_index: it keeps nothing that can be cold: those are vectors of float "
+                  "columns with codes, in the table itself, and texts of auxiliary columns");
     cold_compare(db);
     vs_test_close(db);
 }

@@ -316,8 +316,8 @@ static void writes_are_plain_and_leave_the_rest(void **state)
         "UPDATE %s SET p = 3 WHERE n IN (20, 22)",
         "UPDATE %s SET %s = 5000 WHERE n = 41",
         "UPDATE %s SET meta = CAST(x'd1' || meta AS BLOB) WHERE n = 43",
-        "INSERT OR REPLACE INTO %s(%s, v, p, meta, title, n) VALUES (50, zeroblob(128), 1, "
-        "make_meta(50), x'd0d0', 50)",
+        ("INSERT OR REPLACE INTO %s(%s, v, p, meta, title, n) VALUES (50, zeroblob(128), 1, "
+         "make_meta(50), x'd0d0', 50)"),
         "DELETE FROM %s WHERE %s BETWEEN 60 AND 70",
         "UPDATE %s SET meta = meta || 'x' WHERE n = 71",
     };
