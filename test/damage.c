@@ -48,7 +48,13 @@ static const damage_design designs[DAMAGE_KINDS] = {
      "INSERT INTO t(rowid, id, m, v, u, h, a) VALUES(?1, 'key' || ?1, 'm' || (?1 % 3), "
      "iif(?1 % 11, ?2, NULL), ?3, iif(?1 % 3, vec_f32(vec_f16(vec_f32(?4))), iif(?1 % 9, ?4, "
      "NULL)), iif(?1 % 12, printf('{\"id\": %d, \"source\": \"archive of the town\", \"shelf\": "
-     "%d, \"text\": \"%x and %x and %x\"}', ?1, ?1 % 7, ?1 * 7919, ?1 * ?1, ?1 * 104729), x'd1'))",
+     "%d, "
+     "\"language\": \"English\", \"licence\": \"free for every use\", \"text\": \"%x and %x and "
+     "%x\", "
+     "\"created_at\": \"2024-%d-11\", \"words\": [%d, %d], \"title\": \"The history of the "
+     "harbour, "
+     "part %d\"}', ?1, ?1 % 7, ?1 * 7919, ?1 * ?1, ?1 * 104729, ?1 % 12, ?1 * 31, ?1 * 37, ?1), "
+     "x'd1'))",
      "INSERT INTO q SELECT v, u, h FROM t WHERE rowid = 7; DELETE FROM t WHERE rowid = 20; "
      "INSERT INTO t(t, arg) VALUES('tier', 'cold'); UPDATE t SET v = v, h = h WHERE rowid < 17",
      {{"v", VSK_F32, WIDE}, {"u", VSK_BIT, 64}, {"h", VSK_F32, 64}},
@@ -246,6 +252,11 @@ static void damage_list_sites(damage_image *image, sqlite3 *db)
                              parts = {.role = DAMAGE_PARTS, .table = "t_parts"},
                              rows = {.role = DAMAGE_ROWS, .table = "t_rows"};
     damage_add_sites(image, db, &info, "1");
+    if (image->kind == DAMAGE_KEYED) { /* the dictionary of column a */
+        size_t before = image->site_count;
+        damage_add_sites(image, db, &info, "key GLOB 'text/5/*'");
+        assert_true(image->site_count > before);
+    }
     damage_add_sites(image, db, &cells, "1");
     if (image->kind == DAMAGE_PARTED) {
         damage_add_sites(image, db, &parts, "1");
