@@ -701,6 +701,87 @@ static void damaged_dictionaries_say_so(void **state)
                        "is damaged: it has another id, column or size");
 }
 
+/* Row 7 with these bytes in place of its packed text gives the text, or says that they are damaged. */
+static void reads_right_or_not(sqlite3 *db, sqlite3_stmt *set, const char *text,
+                               const unsigned char *bytes, int n)
+{
+    char *found = NULL;
+    sqlite3_bind_blob(set, 1, bytes, n, SQLITE_STATIC);
+    assert_int_equal(sqlite3_step(set), SQLITE_DONE);
+    sqlite3_reset(set);
+    int rc = vs_test_query(db, "SELECT meta FROM t WHERE rowid = 7", &found);
+    const char *words = rc == SQLITE_OK ? text : "t: row 7, column meta: ";
+    if ((rc != SQLITE_OK && sqlite3_extended_errcode(db) != SQLITE_CORRUPT_VTAB) ||
+        strncmp(found, words, strlen(words)) != 0) {
+        fail_msg("%d: %s", rc, found);
+    }
+    sqlite3_free(found);
+}
+
+/* But for the first byte: any other one makes it a BLOB of the user's. */
+static void no_flipped_bit_gives_another_text(void **state)
+{
+    sqlite3 *db = open_tables();
+    sqlite3_stmt *stmt = NULL, *set = NULL;
+    unsigned char bytes[TEXT_FIXTURE_ROW_BYTES];
+    char *text = NULL;
+    (void)state;
+    vs_test_run(db, COLD);
+    assert_int_equal(vs_test_query(db, "SELECT meta FROM t WHERE rowid = 7", &text), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT c2 FROM t_rows WHERE id = 7", -1, &stmt, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    int n = sqlite3_column_bytes(stmt, 0);
+    assert_in_range(n, 50, (int)sizeof bytes);
+    memcpy(bytes, sqlite3_column_blob(stmt, 0), (size_t)n);
+    sqlite3_finalize(stmt);
+    assert_int_equal(
+        sqlite3_prepare_v2(db, "UPDATE t_rows SET c2 = ?1 WHERE id = 7", -1, &set, NULL),
+        SQLITE_OK);
+    for (int bit = 8; bit < 8 * n; bit++) {
+        bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
+        reads_right_or_not(db, set, text, bytes, n);
+        bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
+    }
+    for (int length = 1; length <= n; length++) {
+        reads_right_or_not(db, set, text, bytes, length);
+    }
+    sqlite3_finalize(set);
+    sqlite3_free(text);
+    vs_test_close(db);
+}
+
+/* The check reads dictionaries anew. */
+static void no_flipped_bit_of_a_dictionary_is_overlooked(void **state)
+{
+    sqlite3 *db = open_tables();
+    sqlite3_blob *blob = NULL;
+    (void)state;
+    vs_test_run(db,
+                COLD "; CREATE TABLE copy(id INTEGER PRIMARY KEY, value BLOB); INSERT INTO copy "
+                     "SELECT 1, value FROM t_info WHERE key GLOB 'text/2/*'");
+    assert_int_equal(sqlite3_blob_open(db, "main", "copy", "value", 1, 1, &blob), SQLITE_OK);
+    int n = sqlite3_blob_bytes(blob);
+    for (int bit = 0; bit < 8 * n; bit += bit < 8 * 24 ? 5 : 211) {
+        unsigned char byte = 0;
+        char *found = NULL;
+        assert_int_equal(sqlite3_blob_read(blob, &byte, 1, bit / 8), SQLITE_OK);
+        byte ^= (unsigned char)(1u << bit % 8);
+        assert_int_equal(sqlite3_blob_write(blob, &byte, 1, bit / 8), SQLITE_OK);
+        vs_test_run(db, "UPDATE t_info SET value = (SELECT value FROM copy) WHERE key GLOB "
+                        "'text/2/*'");
+        assert_int_not_equal(vs_test_query(db, CHECK, &found), SQLITE_OK);
+        assert_non_null(strstr(found, "is damaged: "));
+        sqlite3_free(found);
+        byte ^= (unsigned char)(1u << bit % 8);
+        assert_int_equal(sqlite3_blob_write(blob, &byte, 1, bit / 8), SQLITE_OK);
+    }
+    assert_int_equal(sqlite3_blob_close(blob), SQLITE_OK);
+    vs_test_run(db, "UPDATE t_info SET value = (SELECT value FROM copy) WHERE key GLOB 'text/2/*'");
+    compare_and_check(db);
+    vs_test_close(db);
+}
+
 static void beyond_the_limit_is_too_big(void **state)
 {
     sqlite3 *db = open_tables();
@@ -740,6 +821,8 @@ int main(void)
         cmocka_unit_test(a_table_without_either_says_so),
         cmocka_unit_test(damaged_values_say_so),
         cmocka_unit_test(damaged_dictionaries_say_so),
+        cmocka_unit_test(no_flipped_bit_gives_another_text),
+        cmocka_unit_test(no_flipped_bit_of_a_dictionary_is_overlooked),
         cmocka_unit_test(beyond_the_limit_is_too_big),
     };
     return cmocka_run_group_tests_name("store_text", tests, NULL, NULL);
