@@ -55,6 +55,17 @@ INSERT INTO mixed(rowid, v, n)
 INSERT INTO mixed(mixed, arg) VALUES ('tier', 'cold');
 DELETE FROM mixed WHERE rowid = 9;
 
+-- Packed texts; row 40 becomes plain again, and 41 holds a BLOB that begins like one.
+CREATE VIRTUAL TABLE letters USING vecshard(v float[3], n INTEGER, +body TEXT COLLATE NOCASE);
+INSERT INTO letters(rowid, v, n, body)
+  SELECT i, vec_f32(json_array(i, i % 7, i % 11)), i % 3, json_object('from', iif(i % 4, 'the harbour office', 'the town hall'),
+         'shelf', i % 17, 'subject', 'Report number ' || (i * 31 % 977) || ' of the committee for winter quarters')
+  FROM numbers;
+INSERT INTO letters(letters, arg) VALUES ('tier', 'cold');
+UPDATE letters SET body = body || '.' WHERE rowid = 40;
+UPDATE letters SET body = x'd1d0' WHERE rowid = 41;
+UPDATE letters SET n = 5 WHERE rowid = 42;
+
 -- An index over a table.
 CREATE TABLE docs(id INTEGER PRIMARY KEY, embedding BLOB, lang TEXT);
 INSERT INTO docs SELECT i, CASE WHEN i % 10 > 0 THEN

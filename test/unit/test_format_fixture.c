@@ -93,6 +93,7 @@ static const struct {
     {"shapes", "id, bits, place, wide, hue, name"},
     {"halves", "rowid, v, n"},
     {"mixed", "rowid, v, n"},
+    {"letters", "rowid, v, n, body"},
     {"docs", "id, embedding, lang"},
     {"docs_index", "rowid, embedding, lang"},
 };
@@ -128,6 +129,7 @@ static const struct {
     {"halves", "v", "l2sq", "vec_f32", 25, " AND n < 2"},
     {"mixed", "v", "l2", "vec_f32", 12, ""},
     {"mixed", "v", "l2", "vec_f32", 7, " AND n = 1"},
+    {"letters", "v", "l2", "vec_f32", 30, " AND body LIKE '%harbour%5%'"},
     {"docs_index", "embedding", "l2sq", "vec_f32", 33, ""},
     {"docs_index", "embedding", "l2sq", "vec_f32", 34, " AND lang = 'fr'"},
 };
@@ -164,6 +166,8 @@ static void format_1_is_read_without_writing(void **state)
         "'reader', 'writer', 'features') ORDER BY key",
         "features|0; format|1; magic|vecshard; reader|1; writer|1");
     vs_test_gives(db, "SELECT count(*) FROM old.notes_codes0", "1");
+    vs_test_gives(db, "SELECT hex(substr(c2, 1, 1)), count(*) FROM old.letters_rows GROUP BY 1",
+                  "7B|1; D0|1; D1|88");
     rows_are_those_of_the_statements(db);
     searches_equal_brute_force(db, "old");
     same_results(db,
@@ -182,7 +186,7 @@ static void format_1_is_read_without_writing(void **state)
 
 static void check(sqlite3 *db)
 {
-    static const char *const names[] = {"notes", "shapes", "docs_index"};
+    static const char *const names[] = {"notes", "shapes", "letters", "docs_index"};
     for (size_t i = 0; i < VS_TEST_COUNT(names); i++) {
         char *sql =
             sqlite3_mprintf("INSERT INTO old.%s(%s) VALUES('integrity-check')", names[i], names[i]);
@@ -200,6 +204,8 @@ static void format_1_is_written(void **state)
         "UPDATE %s.shapes SET bits = vec_bit(x'0f0f'), wide = NULL WHERE id %% 3 = 0",
         "UPDATE %s.docs SET embedding = (SELECT embedding FROM main.docs WHERE id = 7) WHERE id > "
         "40",
+        "UPDATE %s.letters SET body = upper(body) WHERE n = 1",
+        "INSERT INTO %s.letters(letters, arg) VALUES('tier', 'cold')",
         "INSERT INTO %s.notes(notes) VALUES('optimize')",
         "INSERT INTO %s.docs_index(docs_index) VALUES('rebuild')",
     };
