@@ -17,8 +17,8 @@
  * same as 'optimize' with arg 'rebuild'           makes every cell and code anew: from the table's
  * own vectors, or from the content table 'integrity-check'   compares all shadow tables with each
  * other: an error (SQLITE_CORRUPT_VTAB) with the first findings; no effect otherwise
- *   'tier'              arg 'cold' seals the full vectors of coded cells into compressed blocks,
- * 'warm' brings them back; columns [column_count], the values given beside: of the partition with
+ *   'tier'              arg 'cold' seals the full vectors of coded cells into compressed blocks, and
+ * packs texts of auxiliary columns, 'warm' brings them back; columns [column_count], the values given beside: of the partition with
  * these keys, where any is not NULL
  *
  * Unknown commands are errors that list these. Progress in vec_jobs.

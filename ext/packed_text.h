@@ -15,7 +15,7 @@
 #include "dict.h"
 #include "value.h"
 
-#define VS_PACKED_ZSTD 0xd1   /* the first byte */
+#define VS_PACKED_ZSTD 0xd1 /* the first byte */
 #define VS_PACKED_STORED 0xd0
 #define VS_PACKED_TEXT_MAX (64u << 20) /* bytes of a text */
 #define VS_PACKED_EXTRA_BYTES 5

@@ -254,7 +254,7 @@ static int text_unpack(vs_store *store, const char *who, int column, const void 
     return rc == SQLITE_ERROR || rc == SQLITE_TOOBIG ? SQLITE_CORRUPT_VTAB : rc;
 }
 
-/* The user's value of a stored one. */
+/* The user's value of a stored one of a text column. */
 typedef struct text_value {
     int is_stored;     /* it is the stored one, or ... */
     char *text;        /* owned: ... a text that was packed, or ... */
@@ -267,7 +267,7 @@ static int text_open(vs_store *store, const char *who, int column, sqlite3_value
 {
     memset(out, 0, sizeof *out);
     out->is_stored = 1;
-    if (sqlite3_value_type(stored) != SQLITE_BLOB || !vs_store_is_text(store, column)) {
+    if (sqlite3_value_type(stored) != SQLITE_BLOB) {
         return SQLITE_OK;
     }
     const uint8_t *bytes = sqlite3_value_blob(stored);
@@ -304,7 +304,7 @@ static int text_result(vs_store *store, const char *table, int column, int64_t r
 {
     char who[TEXT_WHO_BYTES];
     text_value value;
-    if (sqlite3_value_type(stored) != SQLITE_BLOB) {
+    if (sqlite3_value_type(stored) != SQLITE_BLOB || !vs_store_is_text(store, column)) {
         sqlite3_result_value(ctx, stored);
         return SQLITE_OK;
     }

@@ -22,8 +22,8 @@ int vs_store_text_result(vs_store *store, int column, int64_t rowid, sqlite3_val
                          sqlite3_context *ctx, vs_err *err);
 
 /*
- * Reads a stored value that is packed or has a mark. *out is its text of *out_n bytes, the caller's
- * (sqlite3_free); NULL where it is no packed text. Errors as above.
+ * Reads a stored value of a text column. *out is its text of *out_n bytes where it is packed, the
+ * caller's (sqlite3_free), else NULL: what has a mark is checked alone. Errors as above.
  */
 int vs_store_text_read(vs_store *store, int column, int64_t rowid, sqlite3_value *stored,
                        char **out, size_t *out_n, vs_err *err);

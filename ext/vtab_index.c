@@ -888,8 +888,8 @@ static int index_result_stored(index_cursor *cursor, sqlite3_context *ctx, int c
     int rc = index_row_with(cursor, column, &row, err);
     if (rc == SQLITE_OK) {
         int n = index_columns_number(store, row->columns, column);
-        rc = vs_store_text_result(store, column, cursor->rowid,
-                                  sqlite3_column_value(row->stmt, n), ctx, err);
+        rc = vs_store_text_result(store, column, cursor->rowid, sqlite3_column_value(row->stmt, n),
+                                  ctx, err);
     }
     return rc;
 }
