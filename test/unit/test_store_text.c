@@ -388,6 +388,29 @@ static void other_texts_get_another_dictionary(void **state)
     vs_test_close(db);
 }
 
+/* More of them than a table keeps in memory. */
+static void many_dictionaries_serve_side_by_side(void **state)
+{
+    enum { KINDS = 6 };
+    sqlite3 *db = open_tables();
+    (void)state;
+    for (int i = 0; i < KINDS; i++) {
+        char *sql = sqlite3_mprintf(
+            "UPDATE %%s SET meta = '%c' || replace(hex(n * 7919), '3', '%s') || ' of kind %d, "
+            "which "
+            "begins and ends in a way of its own: %s' || (n * %d) WHERE n < 901 AND n %%%% %d = %d",
+            'a' + i, i % 2 ? "=-=" : "***", i * 12345, i % 3 ? "<p>HTML</p>" : "{\"json\": []}",
+            i * 31 + 7, KINDS, i);
+        run_both(db, sql);
+        sqlite3_free(sql);
+        vs_test_run(db, COLD);
+    }
+    assert_true(fixture_number(db, "SELECT count(*) FROM t_info WHERE key GLOB 'text/2/*'") > 4);
+    assert_int_equal(packed(db), ROWS);
+    compare_and_check(db);
+    vs_test_close(db);
+}
+
 static void one_partition_alone(void **state)
 {
     sqlite3 *db = open_tables();
@@ -810,6 +833,7 @@ int main(void)
         cmocka_unit_test(writes_are_plain_and_leave_the_rest),
         cmocka_unit_test(a_second_time_uses_the_same_dictionary),
         cmocka_unit_test(other_texts_get_another_dictionary),
+        cmocka_unit_test(many_dictionaries_serve_side_by_side),
         cmocka_unit_test(one_partition_alone),
         cmocka_unit_test(a_rollback_takes_it_back),
         cmocka_unit_test(an_interrupt_leaves_it_as_it_was),
