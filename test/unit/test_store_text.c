@@ -1,81 +1,13 @@
 /*
- * test_store_text.c - packed texts of cold tables: every value comes back as it was, conditions mean
- * the same, and what is damaged is said to be.
+ * test_store_text.c - packed texts of cold tables: every value comes back as it was, and conditions
+ * mean the same.
  *
- * The table `t` is compared with an ordinary table `ref` of the same columns and rows.
+ * The tables are those of text_tables.h.
  */
 #include "../store_fixture.h"
-#include "../text_fixture.h"
+#include "../text_tables.h"
 
 #include <stdio.h>
-
-#define COLD "INSERT INTO t(t, arg) VALUES ('tier', 'cold')"
-#define WARM "INSERT INTO t(t, arg) VALUES ('tier', 'warm')"
-#define CHECK "INSERT INTO t(t) VALUES ('integrity-check')"
-
-enum { ROWS = 400 };
-
-/* Rows 1 .. ROWS have texts of one kind, those from 901 on hold what may be misread. */
-static const char make_rows[] =
-    "CREATE VIRTUAL TABLE t USING vecshard(v float[32], p INTEGER PARTITION KEY, +meta TEXT, "
-    "+title VARCHAR(80) COLLATE NOCASE, +raw, n INTEGER);"
-    "CREATE TABLE ref(id INTEGER PRIMARY KEY, v, p INTEGER, meta TEXT, title VARCHAR(80) COLLATE "
-    "NOCASE, raw, n INTEGER);"
-    "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 400) INSERT INTO ref "
-    "SELECT i, vec_concat(vec_f32('[' || i || ']'), zeroblob(124)), i % 2, make_meta(i), iif(i % "
-    "10 = 0, "
-    "NULL, 'Chapter ' || (i % 40) || ' of The History Of ' || iif(i % 3, 'Rivers And Mountains', "
-    "'THE WINTER HARBOUR')), make_meta(i), i FROM r;"
-    "INSERT INTO ref(id, v, p, meta, title, raw, n) VALUES (901, zeroblob(128), 0, x'd1', x'd0', "
-    "x'd1', 901), (902, zeroblob(128), 1, x'd1c8010000', x'd1d0d1', x'd0', 902), "
-    "(903, zeroblob(128), 0, x'', '', '', 903), (904, zeroblob(128), 1, 12, 12.5, 12, 904), "
-    "(905, zeroblob(128), 0, 'short', 'short', 7, 905), (906, zeroblob(128), 0, x'd2d0', x'cf', "
-    "x'00', 906), (907, zeroblob(128), 1, 1e300, -3, 1e300, 907), (908, zeroblob(128), 1, '12', "
-    "'1e1', '12', 908);"
-    "INSERT INTO t(rowid, v, p, meta, title, raw, n) SELECT id, v, p, meta, title, raw, n FROM ref";
-
-static sqlite3 *open_tables(void)
-{
-    sqlite3 *db = vs_test_open();
-    text_fixture_function(db);
-    vs_test_run(db, make_rows);
-    return db;
-}
-
-/* Runs a statement on both, %s being the name of the table, its id and again. */
-static void run_both(sqlite3 *db, const char *format)
-{
-    char *sql = sqlite3_mprintf(format, "t", "rowid");
-    vs_test_run(db, sql);
-    sqlite3_free(sql);
-    sql = sqlite3_mprintf(format, "ref", "id");
-    vs_test_run(db, sql);
-    sqlite3_free(sql);
-}
-
-static void compare(sqlite3 *db)
-{
-    vs_test_gives(
-        db,
-        "SELECT (SELECT count(*) FROM t) = count(*), count(*) - sum(t.meta IS ref.meta AND "
-        "typeof(t.meta) = typeof(ref.meta) AND t.title IS ref.title COLLATE BINARY AND "
-        "typeof(t.title) = typeof(ref.title) AND t.raw IS ref.raw AND typeof(t.raw) = "
-        "typeof(ref.raw) AND t.n IS ref.n AND t.p IS ref.p) FROM ref LEFT JOIN t ON t.rowid = "
-        "ref.id",
-        "1|0");
-}
-
-static void compare_and_check(sqlite3 *db)
-{
-    compare(db);
-    vs_test_run(db, CHECK);
-}
-
-static int64_t packed(sqlite3 *db)
-{
-    return fixture_number(db, "SELECT count(*) FROM t_rows WHERE typeof(c2) = 'blob' AND "
-                              "substr(c2, 1, 1) = x'd1'");
-}
 
 /* Dictionaries of the table. */
 #define DICTS "SELECT count(*) FROM t_info WHERE key GLOB 'text/*/*'"
@@ -84,13 +16,13 @@ static int64_t packed(sqlite3 *db)
 
 static void every_value_comes_back(void **state)
 {
-    sqlite3 *db = open_tables();
+    sqlite3 *db = text_open_tables();
     (void)state;
     int64_t before =
         fixture_number(db, "SELECT sum(length(CAST(c2 AS BLOB))) FROM t_rows WHERE id < 900");
-    compare_and_check(db);
+    text_compare_and_check(db);
     vs_test_run(db, COLD);
-    assert_int_equal(packed(db), ROWS);
+    assert_int_equal(text_packed(db), TEXT_ROWS);
     vs_test_gives(db, DICTS, "2");
     int64_t after =
         fixture_number(db, "SELECT sum(length(CAST(c2 AS BLOB))) FROM t_rows WHERE id < 900");
@@ -102,9 +34,9 @@ static void every_value_comes_back(void **state)
                   "SELECT count(*) FROM t_rows WHERE c4 IS (SELECT raw FROM ref WHERE ref.id = "
                   "t_rows.id)",
                   "408"); /* a column without affinity is no text column */
-    compare_and_check(db);
+    text_compare_and_check(db);
     vs_test_run(db, WARM);
-    assert_int_equal(packed(db), 0);
+    assert_int_equal(text_packed(db), 0);
     vs_test_gives(db, "SELECT count(*) FROM t_info WHERE key GLOB 'text*'", "0");
     vs_test_gives(db, "SELECT hex(c2), hex(c3) FROM t_rows WHERE id IN (901, 902)",
                   "D0D1|D0D0; D0D1C8010000|D0D1D0D1"); /* what is not text has its mark */
@@ -112,15 +44,16 @@ static void every_value_comes_back(void **state)
                   "SELECT count(*) FROM t_rows JOIN ref USING (id) WHERE id < 900 AND c2 IS meta "
                   "AND c3 IS title COLLATE BINARY",
                   "400");
-    compare_and_check(db);
+    text_compare_and_check(db);
     vs_test_close(db);
 }
 
 static void a_text_that_does_not_shrink_stays(void **state)
 {
-    sqlite3 *db = open_tables();
+    sqlite3 *db = text_open_tables();
     (void)state;
-    run_both(db, "UPDATE %s SET meta = lower(hex(randomblob(4))) WHERE n %% 7 = 0 AND n < 900");
+    text_run_both(db,
+                  "UPDATE %s SET meta = lower(hex(randomblob(4))) WHERE n %% 7 = 0 AND n < 900");
     vs_test_run(db,
                 "DELETE FROM ref; INSERT INTO ref SELECT rowid, v, p, meta, title, raw, n FROM t");
     vs_test_run(db, COLD);
@@ -128,8 +61,8 @@ static void a_text_that_does_not_shrink_stays(void **state)
                   "SELECT count(*), count(*) FILTER (WHERE typeof(c2) = 'text') FROM t_rows WHERE "
                   "c5 % 7 = 0 AND c5 < 900",
                   "57|57");
-    assert_int_equal(packed(db), ROWS - 57);
-    compare_and_check(db);
+    assert_int_equal(text_packed(db), TEXT_ROWS - 57);
+    text_compare_and_check(db);
     vs_test_close(db);
 }
 
@@ -144,7 +77,7 @@ static void nothing_is_packed_where_it_does_not_pay(void **state)
                 "; WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < "
                 "300) INSERT INTO t(v, meta) SELECT zeroblob(8), hex(randomblob(3)) FROM r;" COLD
                 "; " CHECK);
-    assert_int_equal(packed(db), 0);
+    assert_int_equal(text_packed(db), 0);
     vs_test_gives(db, "SELECT count(*) FROM t_info WHERE key GLOB 'text*'", "0");
     vs_test_close(db);
 }
@@ -254,7 +187,7 @@ static void compare_condition(sqlite3 *db, const char *condition)
 static void conditions_mean_the_same(void **state)
 {
     static const char *const columns[] = {"meta", "title"};
-    sqlite3 *db = open_tables();
+    sqlite3 *db = text_open_tables();
     (void)state;
     vs_test_run(db, COLD);
     for (size_t c = 0; c < VS_TEST_COUNT(columns); c++) {
@@ -281,7 +214,7 @@ static void joins_mean_the_same(void **state)
         "SELECT count(*), sum(o.rowid * %s.%s) FROM o CROSS JOIN %s ON o.x < %s.title",
         "SELECT count(*), sum(o.rowid * %s.%s) FROM o CROSS JOIN %s ON %s.meta IN (o.x, 'short')",
     };
-    sqlite3 *db = open_tables();
+    sqlite3 *db = text_open_tables();
     (void)state;
     vs_test_run(db, COLD);
     for (size_t i = 0; i < VS_TEST_COUNT(kinds); i++) {
@@ -321,15 +254,15 @@ static void writes_are_plain_and_leave_the_rest(void **state)
         "DELETE FROM %s WHERE %s BETWEEN 60 AND 70",
         "UPDATE %s SET meta = meta || 'x' WHERE n = 71",
     };
-    sqlite3 *db = open_tables();
+    sqlite3 *db = text_open_tables();
     (void)state;
     vs_test_run(db, COLD);
     vs_test_run(db, "CREATE TABLE before AS SELECT id, c2 FROM t_rows");
     for (size_t i = 0; i < VS_TEST_COUNT(writes); i++) {
-        run_both(db, writes[i]);
-        compare_and_check(db);
+        text_run_both(db, writes[i]);
+        text_compare_and_check(db);
     }
-    assert_int_equal(packed(db), ROWS - 3 - 11); /* and 5000 is 41 */
+    assert_int_equal(text_packed(db), TEXT_ROWS - 3 - 11); /* and 5000 is 41 */
     vs_test_gives(db,
                   "SELECT count(*) FROM before JOIN t_rows USING (id) WHERE typeof(t_rows.c2) = "
                   "'blob' AND t_rows.c2 IS NOT before.c2 AND id <> 43",
@@ -337,30 +270,30 @@ static void writes_are_plain_and_leave_the_rest(void **state)
     vs_test_gives(db, "SELECT typeof(c2) FROM t_rows WHERE id IN (50, 71)", "text; text");
     vs_test_run(db, "INSERT INTO t(t, arg) VALUES ('merge', 100); INSERT INTO t(t) VALUES "
                     "('optimize'); INSERT INTO t(t) VALUES ('rebuild')");
-    assert_int_equal(packed(db), ROWS - 3 - 11);
-    compare_and_check(db);
+    assert_int_equal(text_packed(db), TEXT_ROWS - 3 - 11);
+    text_compare_and_check(db);
     vs_test_run(db, COLD);
-    assert_int_equal(packed(db), ROWS - 1 - 11);
-    compare_and_check(db);
+    assert_int_equal(text_packed(db), TEXT_ROWS - 1 - 11);
+    text_compare_and_check(db);
     vs_test_run(db, WARM);
-    compare_and_check(db);
+    text_compare_and_check(db);
     vs_test_close(db);
 }
 
 static void a_second_time_uses_the_same_dictionary(void **state)
 {
-    sqlite3 *db = open_tables();
+    sqlite3 *db = text_open_tables();
     (void)state;
     vs_test_run(db, COLD);
     int64_t changes = sqlite3_total_changes64(db);
     vs_test_run(db, COLD);
     assert_int_equal(sqlite3_total_changes64(db), changes + 1); /* the command */
-    run_both(db, "UPDATE %s SET meta = make_meta(n + 5000) WHERE n BETWEEN 100 AND 250");
-    assert_int_equal(packed(db), ROWS - 151);
+    text_run_both(db, "UPDATE %s SET meta = make_meta(n + 5000) WHERE n BETWEEN 100 AND 250");
+    assert_int_equal(text_packed(db), TEXT_ROWS - 151);
     vs_test_run(db, COLD);
-    assert_int_equal(packed(db), ROWS);
+    assert_int_equal(text_packed(db), TEXT_ROWS);
     vs_test_gives(db, DICTS, "2");
-    compare_and_check(db);
+    text_compare_and_check(db);
     vs_test_close(db);
 }
 
@@ -371,20 +304,20 @@ static const char other_texts[] =
 
 static void other_texts_get_another_dictionary(void **state)
 {
-    sqlite3 *db = open_tables();
+    sqlite3 *db = text_open_tables();
     (void)state;
     vs_test_run(db, COLD);
-    run_both(db, other_texts);
+    text_run_both(db, other_texts);
     vs_test_run(db, COLD);
     vs_test_gives(db, "SELECT count(*) FROM t_info WHERE key GLOB 'text/2/*'", "2");
-    assert_int_equal(packed(db), ROWS);
-    compare_and_check(db);
-    run_both(db, "UPDATE %s SET meta = make_meta(n) WHERE n = 399");
+    assert_int_equal(text_packed(db), TEXT_ROWS);
+    text_compare_and_check(db);
+    text_run_both(db, "UPDATE %s SET meta = make_meta(n) WHERE n = 399");
     vs_test_run(db, COLD);
-    compare_and_check(db);
+    text_compare_and_check(db);
     vs_test_run(db, WARM);
     vs_test_gives(db, DICTS, "0");
-    compare_and_check(db);
+    text_compare_and_check(db);
     vs_test_close(db);
 }
 
@@ -392,7 +325,7 @@ static void other_texts_get_another_dictionary(void **state)
 static void many_dictionaries_serve_side_by_side(void **state)
 {
     enum { KINDS = 6 };
-    sqlite3 *db = open_tables();
+    sqlite3 *db = text_open_tables();
     (void)state;
     for (int i = 0; i < KINDS; i++) {
         char *sql = sqlite3_mprintf(
@@ -401,37 +334,37 @@ static void many_dictionaries_serve_side_by_side(void **state)
             "begins and ends in a way of its own: %s' || (n * %d) WHERE n < 901 AND n %%%% %d = %d",
             'a' + i, i % 2 ? "=-=" : "***", i * 12345, i % 3 ? "<p>HTML</p>" : "{\"json\": []}",
             i * 31 + 7, KINDS, i);
-        run_both(db, sql);
+        text_run_both(db, sql);
         sqlite3_free(sql);
         vs_test_run(db, COLD);
     }
     assert_true(fixture_number(db, "SELECT count(*) FROM t_info WHERE key GLOB 'text/2/*'") > 4);
-    assert_int_equal(packed(db), ROWS);
-    compare_and_check(db);
+    assert_int_equal(text_packed(db), TEXT_ROWS);
+    text_compare_and_check(db);
     vs_test_close(db);
 }
 
 static void one_partition_alone(void **state)
 {
-    sqlite3 *db = open_tables();
+    sqlite3 *db = text_open_tables();
     (void)state;
     vs_test_run(db, "INSERT INTO t(t, arg, p) VALUES ('tier', 'cold', 1)");
-    assert_int_equal(packed(db), ROWS / 2);
+    assert_int_equal(text_packed(db), TEXT_ROWS / 2);
     vs_test_gives(db,
                   "SELECT count(*) FROM t_rows WHERE typeof(c2) = 'text' AND c1 = 1 AND id < "
                   "900",
                   "0");
-    compare_and_check(db);
+    text_compare_and_check(db);
     vs_test_run(db, COLD);
-    assert_int_equal(packed(db), ROWS);
+    assert_int_equal(text_packed(db), TEXT_ROWS);
     vs_test_run(db, "INSERT INTO t(t, arg, p) VALUES ('tier', 'warm', 0)");
     vs_test_gives(db,
                   "SELECT count(*) FROM t_rows WHERE typeof(c2) = 'text' AND c1 = 0 AND id < "
                   "900",
                   "200");
-    assert_int_equal(packed(db), ROWS / 2);
+    assert_int_equal(text_packed(db), TEXT_ROWS / 2);
     assert_true(fixture_number(db, DICTS) > 0);
-    compare_and_check(db);
+    text_compare_and_check(db);
     vs_test_close(db);
 }
 
@@ -439,20 +372,20 @@ static void one_partition_alone(void **state)
 
 static void a_rollback_takes_it_back(void **state)
 {
-    sqlite3 *db = open_tables();
+    sqlite3 *db = text_open_tables();
     (void)state;
     vs_test_run(db, "BEGIN; " COLD);
-    assert_int_equal(packed(db), ROWS);
-    compare(db);
+    assert_int_equal(text_packed(db), TEXT_ROWS);
+    text_compare(db);
     vs_test_run(db, "ROLLBACK");
-    assert_int_equal(packed(db), 0);
+    assert_int_equal(text_packed(db), 0);
     vs_test_gives(db, DICTS, "0");
-    compare_and_check(db);
+    text_compare_and_check(db);
     vs_test_run(db, COLD "; BEGIN; SAVEPOINT s; " WARM);
     vs_test_gives(db, DICTS, "0");
     vs_test_run(db, "ROLLBACK TO s; COMMIT");
-    assert_int_equal(packed(db), ROWS);
-    compare_and_check(db);
+    assert_int_equal(text_packed(db), TEXT_ROWS);
+    text_compare_and_check(db);
     vs_test_close(db);
 }
 
@@ -467,16 +400,16 @@ static int interrupt_later(void *arg)
 static void an_interrupt_leaves_it_as_it_was(void **state)
 {
     static const char *const tiers[] = {COLD, WARM};
-    sqlite3 *db = open_tables();
+    sqlite3 *db = text_open_tables();
     (void)state;
     for (size_t i = 0; i < VS_TEST_COUNT(tiers); i++) {
-        int64_t before = packed(db);
+        int64_t before = text_packed(db);
         interrupt_after = 40;
         sqlite3_progress_handler(db, 100, interrupt_later, NULL);
         assert_int_equal(sqlite3_exec(db, tiers[i], NULL, NULL, NULL), SQLITE_INTERRUPT);
         sqlite3_progress_handler(db, 0, NULL, NULL);
-        assert_int_equal(packed(db), before);
-        compare_and_check(db);
+        assert_int_equal(text_packed(db), before);
+        text_compare_and_check(db);
         vs_test_run(db, tiers[i]);
     }
     vs_test_close(db);
@@ -511,28 +444,28 @@ static void other_connections_read_on(void **state)
     remove_files(path);
     sqlite3 *writer = open_file(path, CREATING);
     vs_test_run(writer, "PRAGMA journal_mode = wal");
-    vs_test_run(writer, make_rows);
+    vs_test_run(writer, text_make_rows);
     sqlite3 *reader = open_file(path, CREATING);
-    compare(reader);
+    text_compare(reader);
     vs_test_run(reader, "BEGIN");
-    compare(reader);
+    text_compare(reader);
     vs_test_run(writer, COLD);
-    assert_int_equal(packed(reader), 0);
-    compare(reader);
+    assert_int_equal(text_packed(reader), 0);
+    text_compare(reader);
     vs_test_run(reader, "COMMIT");
     for (int i = 0; i < 4; i++) { /* each time with other dictionaries */
-        compare_and_check(reader);
+        text_compare_and_check(reader);
         vs_test_run(reader, "BEGIN");
-        compare(reader);
+        text_compare(reader);
         vs_test_run(writer, WARM ";" COLD);
-        compare(reader);
+        text_compare(reader);
         vs_test_run(reader, "COMMIT");
     }
     vs_test_close(writer);
     vs_test_close(reader);
     reader = open_file(path, SQLITE_OPEN_READONLY);
-    assert_int_equal(packed(reader), ROWS);
-    compare(reader);
+    assert_int_equal(text_packed(reader), TEXT_ROWS);
+    text_compare(reader);
     vs_test_fails(reader, WARM, "attempt to write a readonly database");
     vs_test_close(reader);
     remove_files(path);
@@ -541,19 +474,19 @@ static void other_connections_read_on(void **state)
 static void renamed_copied_and_attached(void **state)
 {
     char path[256];
-    sqlite3 *db = open_tables();
+    sqlite3 *db = text_open_tables();
     (void)state;
     snprintf(path, sizeof path, "%s", fixture_path("test_store_text_copy.db"));
     remove_files(path);
     vs_test_run(db, COLD "; ALTER TABLE t RENAME TO other; ALTER TABLE other RENAME TO t; VACUUM");
-    compare_and_check(db);
+    text_compare_and_check(db);
     char *sql = sqlite3_mprintf("VACUUM INTO %Q; ATTACH %Q AS copy", path, path);
     vs_test_run(db, sql);
     sqlite3_free(sql);
     vs_test_run(db, "DROP TABLE t");
-    compare(db); /* of the copy */
+    text_compare(db); /* of the copy */
     vs_test_run(db, "INSERT INTO copy.t(t, arg) VALUES ('tier', 'warm')");
-    compare(db);
+    text_compare(db);
     vs_test_close(db);
     remove_files(path);
 }
@@ -563,7 +496,7 @@ static void shadow_tables_alone_make_the_table(void **state)
 {
     static const char *const roles[] = {"info",     "cells",  "parts", "rows",
                                         "vectors0", "codes0", "cold0"};
-    sqlite3 *db = open_tables();
+    sqlite3 *db = text_open_tables();
     (void)state;
     vs_test_run(db, COLD "; ATTACH ':memory:' AS copy");
     for (size_t i = 0; i < VS_TEST_COUNT(roles); i++) {
@@ -576,7 +509,7 @@ static void shadow_tables_alone_make_the_table(void **state)
                 "PRAGMA writable_schema = on; INSERT INTO copy.sqlite_schema SELECT type, name, "
                 "tbl_name, 0, sql FROM main.sqlite_schema WHERE name = 't'; PRAGMA "
                 "writable_schema = reset; DROP TABLE main.t");
-    compare(db);
+    text_compare(db);
     vs_test_close(db);
 }
 
@@ -595,7 +528,7 @@ static void tables_without_codes_and_indexes_over_tables(void **state)
             "INSERT INTO t(rowid, v, meta) SELECT id, v, meta FROM docs;"
             "CREATE VIRTUAL TABLE d USING vecshard(v float[2], +meta TEXT, content=docs);" COLD
             "; INSERT INTO d(d, arg) VALUES ('tier', 'cold')");
-    assert_int_equal(packed(db), 200);
+    assert_int_equal(text_packed(db), 200);
     vs_test_gives(db, "SELECT count(*) FROM d_rows WHERE typeof(c1) = 'blob'", "200");
     vs_test_run(db, "UPDATE docs SET meta = make_meta(id + 3) WHERE id < 10");
     vs_test_gives(db, "SELECT count(*) FROM d_rows WHERE typeof(c1) = 'blob'", "191");
@@ -616,10 +549,10 @@ static void texts_of_utf16_stay_plain(void **state)
     (void)state;
     text_fixture_function(db);
     vs_test_run(db, "PRAGMA encoding = 'UTF-16le'");
-    vs_test_run(db, make_rows);
+    vs_test_run(db, text_make_rows);
     vs_test_run(db, COLD);
-    assert_int_equal(packed(db), 0);
-    compare_and_check(db);
+    assert_int_equal(text_packed(db), 0);
+    text_compare_and_check(db);
     vs_test_close(db);
 }
 
@@ -631,194 +564,6 @@ static void a_table_without_either_says_so(void **state)
     vs_test_fails(db, COLD,
                   "t: it keeps nothing that can be cold: those are vectors of float columns with "
                   "codes, in the table itself, and texts of auxiliary columns");
-    vs_test_close(db);
-}
-
-/* ---- damage ---------------------------------------------------------------------------------- */
-
-/* After the statement, reading row 7, a condition, the check and 'warm' fail with this sentence. */
-static void becomes(const char *damage, const char *sentence)
-{
-    sqlite3 *db = open_tables();
-    char *found = NULL;
-    vs_test_run(db, COLD);
-    vs_test_run(db, damage);
-    vs_test_fails(db, "SELECT meta FROM t WHERE rowid = 7", sentence);
-    assert_int_equal(sqlite3_extended_errcode(db), SQLITE_CORRUPT_VTAB);
-    vs_test_fails(db, "SELECT count(*) FROM t WHERE meta LIKE '%x%'", sentence);
-    assert_int_equal(sqlite3_extended_errcode(db), SQLITE_CORRUPT_VTAB);
-    vs_test_fails(db,
-                  "SELECT count(*) FROM t WHERE v MATCH zeroblob(128) AND k = 5 AND meta > 'a' AND "
-                  "p = 1",
-                  sentence);
-    assert_int_not_equal(vs_test_query(db, CHECK, &found), SQLITE_OK);
-    if (strstr(found, sentence) == NULL) {
-        fail_msg("%s: the check finds %s", damage, found);
-    }
-    sqlite3_free(found);
-    vs_test_gives(db, "SELECT n FROM t WHERE rowid = 7", "7");
-    if (strstr(sentence, "mark") == NULL) { /* which no tier changes */
-        int64_t before = packed(db);
-        assert_int_not_equal(vs_test_query(db, WARM, &found), SQLITE_OK);
-        sqlite3_free(found);
-        assert_int_equal(packed(db), before);
-    }
-    vs_test_run(db, "UPDATE t SET meta = 'right' WHERE rowid = 7");
-    vs_test_gives(db, "SELECT meta FROM t WHERE rowid = 7", "right");
-    vs_test_close(db);
-}
-
-static void damaged_values_say_so(void **state)
-{
-    (void)state;
-    becomes("UPDATE t_rows SET c2 = x'd1' WHERE id = 7",
-            "t: row 7, column meta: the packed text is cut off or damaged");
-    becomes(
-        "UPDATE t_rows SET c2 = CAST(substr(c2, 1, length(c2) - 1) || x'00' AS BLOB) WHERE id = 7",
-        "t: row 7, column meta: the packed text is damaged: its checksum differs");
-    becomes(
-        "UPDATE t_rows SET c2 = CAST(x'd1ffffffff0f' || substr(c2, 4) AS BLOB) WHERE id = 7",
-        "t: row 7, column meta: the text has 4294967295 bytes, more than the limit of 67108864");
-    becomes("UPDATE t_rows SET c2 = x'd041' WHERE id = 7",
-            "t: row 7, column meta: the BLOB has a mark before it that it does not need");
-    becomes("UPDATE t_rows SET c2 = x'd0' WHERE id = 7",
-            "t: row 7, column meta: the BLOB has a mark before it that it does not need");
-    becomes("UPDATE t_rows SET c2 = x'd10580800200000000000000' WHERE id = 7",
-            "t: row 7, column meta: the table has no dictionary 32768");
-    becomes("UPDATE t_rows SET c2 = x'd10500000000000000' WHERE id = 7",
-            "t: row 7, column meta: the table has no dictionary 0");
-}
-
-/* A condition meets the first packed row before row 7. */
-static void damaged_dictionary(const char *set, const char *what)
-{
-    sqlite3 *db = open_tables();
-    vs_test_run(db, COLD);
-    char *sql = sqlite3_mprintf("UPDATE t_info SET value = %s WHERE key GLOB 'text/2/*'", set);
-    vs_test_run(db, sql);
-    sqlite3_free(sql);
-    char *found = NULL;
-    const char *const statements[] = {"SELECT meta FROM t WHERE rowid = 7",
-                                      "SELECT count(*) FROM t WHERE meta = 'x'", CHECK, WARM};
-    for (size_t i = 0; i < VS_TEST_COUNT(statements); i++) {
-        assert_int_not_equal(vs_test_query(db, statements[i], &found), SQLITE_OK);
-        if (strstr(found, what) == NULL) {
-            fail_msg("%s with %s: %s", statements[i], set, found);
-        }
-        assert_true(sqlite3_extended_errcode(db) == SQLITE_CORRUPT_VTAB);
-        sqlite3_free(found);
-    }
-    compare_condition(db, "n < 20 AND title LIKE '%river%'"); /* another column's */
-    vs_test_close(db);
-}
-
-static void damaged_dictionaries_say_so(void **state)
-{
-    (void)state;
-    damaged_dictionary("x''", "is damaged: it is none");
-    damaged_dictionary("NULL", "is damaged: it is none");
-    damaged_dictionary("substr(value, 1, 500)", "is damaged: its checksum is wrong");
-    damaged_dictionary("substr(value, 1, 200) || x'00ff' || substr(value, 203)",
-                       "is damaged: its checksum is wrong");
-    damaged_dictionary("(SELECT value FROM t_info WHERE key GLOB 'text/3/*')",
-                       "is damaged: it has another id, column or size");
-}
-
-/* Row 7 with these bytes in place of its packed text gives the text, or says that they are damaged. */
-static void reads_right_or_not(sqlite3 *db, sqlite3_stmt *set, const char *text,
-                               const unsigned char *bytes, int n)
-{
-    char *found = NULL;
-    sqlite3_bind_blob(set, 1, bytes, n, SQLITE_STATIC);
-    assert_int_equal(sqlite3_step(set), SQLITE_DONE);
-    sqlite3_reset(set);
-    int rc = vs_test_query(db, "SELECT meta FROM t WHERE rowid = 7", &found);
-    const char *words = rc == SQLITE_OK ? text : "t: row 7, column meta: ";
-    if ((rc != SQLITE_OK && sqlite3_extended_errcode(db) != SQLITE_CORRUPT_VTAB) ||
-        strncmp(found, words, strlen(words)) != 0) {
-        fail_msg("%d: %s", rc, found);
-    }
-    sqlite3_free(found);
-}
-
-/* But for the first byte: any other one makes it a BLOB of the user's. */
-static void no_flipped_bit_gives_another_text(void **state)
-{
-    sqlite3 *db = open_tables();
-    sqlite3_stmt *stmt = NULL, *set = NULL;
-    unsigned char bytes[TEXT_FIXTURE_ROW_BYTES];
-    char *text = NULL;
-    (void)state;
-    vs_test_run(db, COLD);
-    assert_int_equal(vs_test_query(db, "SELECT meta FROM t WHERE rowid = 7", &text), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT c2 FROM t_rows WHERE id = 7", -1, &stmt, NULL),
-                     SQLITE_OK);
-    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-    int n = sqlite3_column_bytes(stmt, 0);
-    assert_in_range(n, 50, (int)sizeof bytes);
-    memcpy(bytes, sqlite3_column_blob(stmt, 0), (size_t)n);
-    sqlite3_finalize(stmt);
-    assert_int_equal(
-        sqlite3_prepare_v2(db, "UPDATE t_rows SET c2 = ?1 WHERE id = 7", -1, &set, NULL),
-        SQLITE_OK);
-    for (int bit = 8; bit < 8 * n; bit++) {
-        bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
-        reads_right_or_not(db, set, text, bytes, n);
-        bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
-    }
-    for (int length = 1; length <= n; length++) {
-        reads_right_or_not(db, set, text, bytes, length);
-    }
-    sqlite3_finalize(set);
-    sqlite3_free(text);
-    vs_test_close(db);
-}
-
-/* The check reads dictionaries anew. */
-static void no_flipped_bit_of_a_dictionary_is_overlooked(void **state)
-{
-    sqlite3 *db = open_tables();
-    sqlite3_blob *blob = NULL;
-    (void)state;
-    vs_test_run(db,
-                COLD "; CREATE TABLE copy(id INTEGER PRIMARY KEY, value BLOB); INSERT INTO copy "
-                     "SELECT 1, value FROM t_info WHERE key GLOB 'text/2/*'");
-    assert_int_equal(sqlite3_blob_open(db, "main", "copy", "value", 1, 1, &blob), SQLITE_OK);
-    int n = sqlite3_blob_bytes(blob);
-    for (int bit = 0; bit < 8 * n; bit += bit < 8 * 24 ? 5 : 211) {
-        unsigned char byte = 0;
-        char *found = NULL;
-        assert_int_equal(sqlite3_blob_read(blob, &byte, 1, bit / 8), SQLITE_OK);
-        byte ^= (unsigned char)(1u << bit % 8);
-        assert_int_equal(sqlite3_blob_write(blob, &byte, 1, bit / 8), SQLITE_OK);
-        vs_test_run(db, "UPDATE t_info SET value = (SELECT value FROM copy) WHERE key GLOB "
-                        "'text/2/*'");
-        assert_int_not_equal(vs_test_query(db, CHECK, &found), SQLITE_OK);
-        assert_non_null(strstr(found, "is damaged: "));
-        sqlite3_free(found);
-        byte ^= (unsigned char)(1u << bit % 8);
-        assert_int_equal(sqlite3_blob_write(blob, &byte, 1, bit / 8), SQLITE_OK);
-    }
-    assert_int_equal(sqlite3_blob_close(blob), SQLITE_OK);
-    vs_test_run(db, "UPDATE t_info SET value = (SELECT value FROM copy) WHERE key GLOB 'text/2/*'");
-    compare_and_check(db);
-    vs_test_close(db);
-}
-
-static void beyond_the_limit_is_too_big(void **state)
-{
-    sqlite3 *db = open_tables();
-    (void)state;
-    vs_test_run(db, "INSERT INTO t(rowid, v, p, meta) VALUES (1000, zeroblob(128), 0, "
-                    "replace(hex(zeroblob(50000)), '00', make_meta(7)))");
-    vs_test_run(db, COLD);
-    sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 1000000);
-    char *found = NULL;
-    assert_int_equal(vs_test_query(db, "SELECT meta FROM t WHERE rowid = 1000", &found),
-                     SQLITE_TOOBIG);
-    assert_non_null(strstr(found, "t: row 1000, column meta: the text has "));
-    sqlite3_free(found);
-    vs_test_gives(db, "SELECT n FROM t WHERE rowid = 12", "12");
     vs_test_close(db);
 }
 
@@ -843,11 +588,6 @@ int main(void)
         cmocka_unit_test(tables_without_codes_and_indexes_over_tables),
         cmocka_unit_test(texts_of_utf16_stay_plain),
         cmocka_unit_test(a_table_without_either_says_so),
-        cmocka_unit_test(damaged_values_say_so),
-        cmocka_unit_test(damaged_dictionaries_say_so),
-        cmocka_unit_test(no_flipped_bit_gives_another_text),
-        cmocka_unit_test(no_flipped_bit_of_a_dictionary_is_overlooked),
-        cmocka_unit_test(beyond_the_limit_is_too_big),
     };
     return cmocka_run_group_tests_name("store_text", tests, NULL, NULL);
 }
