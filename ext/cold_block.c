@@ -15,6 +15,7 @@
  */
 #include "cold_block.h"
 
+#include "bytes.h"
 #include "half.h"
 
 #define COLD_BLOCK_HEADER_BYTES 32
@@ -81,29 +82,6 @@ static uint32_t cold_block_count(const uint8_t *kinds, uint32_t records, vs_cold
 
 /* ---- Bytes ----------------------------------------------------------------------------------- */
 
-static void cold_block_put32(uint8_t *at, uint32_t value)
-{
-    for (int i = 0; i < 4; i++) {
-        at[i] = (uint8_t)(value >> (8 * i));
-    }
-}
-
-static uint32_t cold_block_get32(const uint8_t *at)
-{
-    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
-static void cold_block_put64(uint8_t *at, uint64_t value)
-{
-    cold_block_put32(at, (uint32_t)value);
-    cold_block_put32(at + 4, (uint32_t)(value >> 32));
-}
-
-static int64_t cold_block_get64(const uint8_t *at)
-{
-    return (int64_t)((uint64_t)cold_block_get32(at) | (uint64_t)cold_block_get32(at + 4) << 32);
-}
-
 /* Where the kinds begin. */
 static size_t cold_block_kinds_at(uint32_t records)
 {
@@ -118,7 +96,7 @@ size_t vs_cold_block_head_bytes(uint32_t records)
 void vs_cold_block_sizes(const void *data, size_t out[VS_COLD_FRAMES])
 {
     for (size_t i = 0; i < VS_COLD_FRAMES; i++) {
-        out[i] = cold_block_get32((const uint8_t *)data + 20 + 4 * i);
+        out[i] = vs_get32((const uint8_t *)data + 20 + 4 * i);
     }
 }
 
@@ -231,22 +209,21 @@ static int cold_block_write(int64_t number, const vs_cold_block *block,
     }
     memset(data, 0, head_bytes);
     memcpy(data, cold_block_magic, sizeof cold_block_magic);
-    cold_block_put64(data + 8, (uint64_t)number);
-    cold_block_put32(data + 16, records);
+    vs_put64(data + 8, (uint64_t)number);
+    vs_put32(data + 16, records);
     for (uint32_t i = 0; i < records; i++) {
-        cold_block_put64(data + COLD_BLOCK_HEADER_BYTES + 8 * (size_t)i,
-                         (uint64_t)block->rowids[i]);
+        vs_put64(data + COLD_BLOCK_HEADER_BYTES + 8 * (size_t)i, (uint64_t)block->rowids[i]);
     }
     memcpy(data + cold_block_kinds_at(records), parts->kinds, records);
     uint8_t *at = data + head_bytes;
     for (int i = 0; i < VS_COLD_FRAMES; i++) {
-        cold_block_put32(data + 20 + 4 * i, (uint32_t)parts->bytes[i]);
+        vs_put32(data + 20 + 4 * i, (uint32_t)parts->bytes[i]);
         if (parts->bytes[i] > 0) {
             memcpy(at, parts->frames[i], parts->bytes[i]);
         }
         at += parts->bytes[i];
     }
-    cold_block_put32(data + 4, vsk_get()->checksum(data + 8, n - 8));
+    vs_put32(data + 4, vsk_get()->checksum(data + 8, n - 8));
     *out = data;
     *out_bytes = n;
     return SQLITE_OK;
@@ -286,12 +263,11 @@ static int cold_block_check(const vs_frame_shape *shape, int64_t number, const u
         memcmp(data, cold_block_magic, sizeof cold_block_magic) != 0) {
         return vs_error(err, SQLITE_ERROR, "it is no block");
     }
-    if (cold_block_get32(data + 4) != vsk_get()->checksum(data + 8, n - 8)) {
+    if (vs_get32(data + 4) != vsk_get()->checksum(data + 8, n - 8)) {
         return vs_error(err, SQLITE_ERROR, "its checksum is wrong");
     }
-    uint64_t frames_bytes =
-        (uint64_t)cold_block_get32(data + 20) + (uint64_t)cold_block_get32(data + 24);
-    if (cold_block_get64(data + 8) != number || cold_block_get32(data + 16) != records ||
+    uint64_t frames_bytes = (uint64_t)vs_get32(data + 20) + (uint64_t)vs_get32(data + 24);
+    if (vs_get_signed64(data + 8) != number || vs_get32(data + 16) != records ||
         frames_bytes != n - head_bytes) {
         return vs_error(err, SQLITE_ERROR, "it has another number, or another size");
     }
@@ -301,7 +277,7 @@ static int cold_block_check(const vs_frame_shape *shape, int64_t number, const u
             return vs_error(err, SQLITE_ERROR, "a record is of no known kind");
         }
     }
-    int is_zero = cold_block_get32(data + 28) == 0;
+    int is_zero = vs_get32(data + 28) == 0;
     for (size_t i = kinds_at + records; i < head_bytes; i++) {
         is_zero &= data[i] == 0;
     }
@@ -370,7 +346,7 @@ int vs_cold_block_decode(const vs_frame_shape *shape, int64_t number, const void
     rc = cold_block_allocate(shape, !is_whole, out);
     if (rc == SQLITE_OK) {
         for (uint32_t i = 0; i < records; i++) {
-            out->rowids[i] = cold_block_get64(bytes + COLD_BLOCK_HEADER_BYTES + 8 * (size_t)i);
+            out->rowids[i] = vs_get_signed64(bytes + COLD_BLOCK_HEADER_BYTES + 8 * (size_t)i);
         }
         memcpy(out->kinds, kinds, records);
     }

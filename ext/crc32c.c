@@ -11,6 +11,8 @@
  */
 #include "crc32c.h"
 
+#include "bytes.h"
+
 /* clang-format off */
 #define CRC32C_BYTE(i, a, b, c, d, e, f, g, h)                                                     \
     (((i) & 1 ? a : 0u) ^ ((i) & 2 ? b : 0u) ^ ((i) & 4 ? c : 0u) ^ ((i) & 8 ? d : 0u) ^           \
@@ -41,18 +43,13 @@ static const uint32_t crc32c_tables[8][256] = {
 };
 /* clang-format on */
 
-static uint32_t crc32c_load(const unsigned char *at)
-{
-    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
 uint32_t vs_crc32c(const void *data, size_t n)
 {
     const unsigned char *at = data;
     uint32_t crc = 0xffffffffu;
     for (; n >= 8; n -= 8, at += 8) {
-        uint32_t low = crc ^ crc32c_load(at);
-        uint32_t high = crc32c_load(at + 4);
+        uint32_t low = crc ^ vs_get32(at);
+        uint32_t high = vs_get32(at + 4);
         crc = crc32c_tables[7][low & 255] ^ crc32c_tables[6][low >> 8 & 255] ^
               crc32c_tables[5][low >> 16 & 255] ^ crc32c_tables[4][low >> 24] ^
               crc32c_tables[3][high & 255] ^ crc32c_tables[2][high >> 8 & 255] ^

@@ -20,6 +20,8 @@
  */
 #include "decimal.h"
 
+#include "bytes.h"
+
 /* ---- Integers of fixed size ------------------------------------------------------------------ */
 
 /* The largest one here is below 25 bits * 10^166 * 2^104, that is, 2^681. */
@@ -203,15 +205,6 @@ static const char *decimal_scan_exponent(const char *p, const char *end, int64_t
     return p;
 }
 
-/* Eight bytes of text as an integer, the first one lowest. */
-static uint64_t decimal_load8(const char *p)
-{
-    const unsigned char *b = (const unsigned char *)p;
-    return (uint64_t)b[0] | (uint64_t)b[1] << 8 | (uint64_t)b[2] << 16 | (uint64_t)b[3] << 24 |
-           (uint64_t)b[4] << 32 | (uint64_t)b[5] << 40 | (uint64_t)b[6] << 48 |
-           (uint64_t)b[7] << 56;
-}
-
 /* Whether all eight bytes are digits: their high halves are 3, and stay so when 6 is added. */
 static int decimal_are_digits8(uint64_t bytes)
 {
@@ -237,8 +230,8 @@ static uint64_t decimal_value8(uint64_t bytes)
 static const char *decimal_scan_digits(const char *p, const char *end, uint64_t *head)
 {
     uint64_t value = *head;
-    while (end - p >= 8 && decimal_are_digits8(decimal_load8(p))) {
-        value = value * 100000000u + decimal_value8(decimal_load8(p));
+    while (end - p >= 8 && decimal_are_digits8(vs_get64((const uint8_t *)p))) {
+        value = value * 100000000u + decimal_value8(vs_get64((const uint8_t *)p));
         p += 8;
     }
     for (; p < end && decimal_is_digit(*p); p++) {

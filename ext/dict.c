@@ -15,6 +15,7 @@
 #define ZSTD_STATIC_LINKING_ONLY /* tables in memory of ours; zstd is linked statically */
 #include <zstd.h>
 
+#include "bytes.h"
 #include "crc32c.h"
 #include "lock.h"
 
@@ -36,15 +37,10 @@ static atomic_uint dict_digests;
 
 /* ---- header ---------------------------------------------------------------------------------- */
 
-static uint32_t dict_u32(const unsigned char *at)
-{
-    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
 uint32_t vs_dict_id(const void *bytes, size_t n)
 {
     const unsigned char *at = bytes;
-    return n < 8 || dict_u32(at) != DICT_MAGIC ? 0 : dict_u32(at + 4);
+    return n < 8 || vs_get32(at) != DICT_MAGIC ? 0 : vs_get32(at + 4);
 }
 
 void vs_dict_set_id(void *bytes, size_t n, uint32_t id)
@@ -52,9 +48,7 @@ void vs_dict_set_id(void *bytes, size_t n, uint32_t id)
     unsigned char *at = bytes;
     assert(n >= 8);
     (void)n;
-    for (int i = 0; i < 4; i++) {
-        at[4 + i] = (unsigned char)(id >> 8 * i);
-    }
+    vs_put32(at + 4, id);
 }
 
 /* ---- digesting ------------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@
  */
 #include "format.h"
 
+#include "bytes.h"
 #include "half.h"
 
 #include <math.h>
@@ -26,52 +27,6 @@
 #define FORMAT_USED 0x80000000u
 
 /* ---- numbers --------------------------------------------------------------------------------- */
-
-static void format_put32(uint8_t *at, uint32_t value)
-{
-    for (int i = 0; i < 4; i++) {
-        at[i] = (uint8_t)(value >> (8 * i));
-    }
-}
-
-static void format_put64(uint8_t *at, uint64_t value)
-{
-    format_put32(at, (uint32_t)value);
-    format_put32(at + 4, (uint32_t)(value >> 32));
-}
-
-static void format_put_float(uint8_t *at, float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    format_put32(at, bits);
-}
-
-static uint32_t format_get32(const uint8_t *at)
-{
-    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
-static uint64_t format_get64(const uint8_t *at)
-{
-    return (uint64_t)format_get32(at) | (uint64_t)format_get32(at + 4) << 32;
-}
-
-static int64_t format_get_signed(const uint8_t *at)
-{
-    uint64_t bits = format_get64(at);
-    int64_t value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static float format_get_float(const uint8_t *at)
-{
-    uint32_t bits = format_get32(at);
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
 
 static uint32_t format_checksum(const uint8_t *at, size_t n)
 {
@@ -156,10 +111,10 @@ void vs_format_write_head(const vs_head *head, uint8_t out[VS_HEAD_BYTES])
 {
     memcpy(out, format_head_magic, 4);
     memcpy(out + 8, head->stamp, VS_STAMP_BYTES);
-    format_put64(out + 24, (uint64_t)head->next_cell);
-    format_put32(out + 32, head->cell_count);
-    format_put32(out + 36, 0);
-    format_put32(out + 4, format_checksum(out + 8, VS_HEAD_BYTES - 8));
+    vs_put64(out + 24, (uint64_t)head->next_cell);
+    vs_put32(out + 32, head->cell_count);
+    vs_put32(out + 36, 0);
+    vs_put32(out + 4, format_checksum(out + 8, VS_HEAD_BYTES - 8));
 }
 
 /* Length, magic word and checksum of a structure that stands alone in a row. */
@@ -176,9 +131,9 @@ static int format_check_start(const char *place, const char *what, const uint8_t
                         place, what, (const char *)magic, at[0], at[1], at[2], at[3]);
     }
     uint32_t computed = format_checksum(at + 8, n - 8);
-    return format_get32(at + 4) == computed
+    return vs_get32(at + 4) == computed
                ? SQLITE_OK
-               : format_wrong_checksum(err, place, what, format_get32(at + 4), computed);
+               : format_wrong_checksum(err, place, what, vs_get32(at + 4), computed);
 }
 
 /* A place as messages name it. Tables may have any name, so it is cut. */
@@ -203,8 +158,8 @@ int vs_format_read_head(const char *table, const void *data, size_t n, vs_head *
         return rc;
     }
     memcpy(out->stamp, at + 8, VS_STAMP_BYTES);
-    out->next_cell = format_get_signed(at + 24);
-    out->cell_count = format_get32(at + 32);
+    out->next_cell = vs_get_signed64(at + 24);
+    out->cell_count = vs_get32(at + 32);
     if (out->next_cell < 1 || out->next_cell > VS_HEAD_ID) {
         return vs_error(err, SQLITE_CORRUPT_VTAB, "%s: the next cell must be 1 to %lld, found %lld",
                         place.text, (sqlite3_int64)VS_HEAD_ID, (sqlite3_int64)out->next_cell);
@@ -213,9 +168,9 @@ int vs_format_read_head(const char *table, const void *data, size_t n, vs_head *
         return vs_error(err, SQLITE_CORRUPT_VTAB, "%s: %u cells, and the next new one is %lld",
                         place.text, (unsigned)out->cell_count, (sqlite3_int64)out->next_cell);
     }
-    if (format_get32(at + 36) != 0) {
+    if (vs_get32(at + 36) != 0) {
         return vs_error(err, SQLITE_CORRUPT_VTAB, "%s: the last word must be 0, found %u",
-                        place.text, (unsigned)format_get32(at + 36));
+                        place.text, (unsigned)vs_get32(at + 36));
     }
     return SQLITE_OK;
 }
@@ -261,20 +216,20 @@ size_t vs_format_write_cell(const vs_cell *cell, uint32_t slots, int vector_coun
     assert(cell->id >= 1 && cell->id <= VS_CELL_ID_MAX);
     assert(cell->live == format_count_bits(cell->map));
     memcpy(out, format_cell_magic, 4);
-    format_put64(out + 8, (uint64_t)cell->id);
-    format_put64(out + 16, (uint64_t)cell->part);
+    vs_put64(out + 8, (uint64_t)cell->id);
+    vs_put64(out + 16, (uint64_t)cell->part);
     memcpy(out + 24, cell->stamp, VS_STAMP_BYTES);
-    format_put32(out + 40, cell->live);
-    format_put32(out + 44, cell->is_coded ? FORMAT_CELL_CODED : 0);
-    format_put32(out + 48, slots);
-    format_put32(out + 52, (uint32_t)vector_count);
+    vs_put32(out + 40, cell->live);
+    vs_put32(out + 44, cell->is_coded ? FORMAT_CELL_CODED : 0);
+    vs_put32(out + 48, slots);
+    vs_put32(out + 52, (uint32_t)vector_count);
     for (int i = 0; i < vector_count; i++, at += 8) {
-        format_put64(at, cell->code_id[i]);
+        vs_put64(at, cell->code_id[i]);
     }
     for (uint32_t i = 0; i < slots / 8; i++) {
         at[i] = (uint8_t)(cell->map[i / 8] >> (8 * (i % 8)));
     }
-    format_put32(out + 4, format_checksum(out + 8, n - 8));
+    vs_put32(out + 4, format_checksum(out + 8, n - 8));
     return n;
 }
 
@@ -282,7 +237,7 @@ size_t vs_format_write_cell(const vs_cell *cell, uint32_t slots, int vector_coun
 static int format_check_cell(const char *place, const uint8_t *at, int64_t id, int64_t part,
                              uint32_t slots, int vector_count, const vs_cell *cell, vs_err *err)
 {
-    uint32_t flags = format_get32(at + 44);
+    uint32_t flags = vs_get32(at + 44);
     uint32_t bits = format_count_bits(cell->map);
     if (cell->id != id || cell->part != part) {
         return vs_error(err, SQLITE_CORRUPT_VTAB,
@@ -291,11 +246,11 @@ static int format_check_cell(const char *place, const uint8_t *at, int64_t id, i
                         place, (sqlite3_int64)cell->id, (sqlite3_int64)cell->part,
                         (sqlite3_int64)id, (sqlite3_int64)part);
     }
-    if (format_get32(at + 48) != slots || format_get32(at + 52) != (uint32_t)vector_count) {
+    if (vs_get32(at + 48) != slots || vs_get32(at + 52) != (uint32_t)vector_count) {
         return vs_error(err, SQLITE_CORRUPT_VTAB,
                         "%s: %u slots and %u vector columns, expected %u and %d", place,
-                        (unsigned)format_get32(at + 48), (unsigned)format_get32(at + 52),
-                        (unsigned)slots, vector_count);
+                        (unsigned)vs_get32(at + 48), (unsigned)vs_get32(at + 52), (unsigned)slots,
+                        vector_count);
     }
     if (flags & ~FORMAT_CELL_CODED) {
         return vs_error(err, SQLITE_CORRUPT_VTAB, "%s: unknown flags %08x", place, (unsigned)flags);
@@ -322,15 +277,15 @@ int vs_format_read_cell(const char *table, int64_t id, int64_t part, uint32_t sl
         return rc;
     }
     memset(out, 0, sizeof *out);
-    out->id = format_get_signed(at + 8);
-    out->part = format_get_signed(at + 16);
+    out->id = vs_get_signed64(at + 8);
+    out->part = vs_get_signed64(at + 16);
     memcpy(out->stamp, at + 24, VS_STAMP_BYTES);
-    out->live = format_get32(at + 40);
-    out->is_coded = (int)(format_get32(at + 44) & FORMAT_CELL_CODED);
+    out->live = vs_get32(at + 40);
+    out->is_coded = (int)(vs_get32(at + 44) & FORMAT_CELL_CODED);
     const uint8_t *ids = at + FORMAT_CELL_HEADER_BYTES;
     const uint8_t *map = ids + 8 * (size_t)vector_count;
     for (int i = 0; i < vector_count; i++) {
-        out->code_id[i] = format_get64(ids + 8 * (size_t)i);
+        out->code_id[i] = vs_get64(ids + 8 * (size_t)i);
     }
     for (uint32_t i = 0; i < slots / 8; i++) { /* bits beyond the slots are not even stored */
         out->map[i / 8] |= (uint64_t)map[i] << (8 * (i % 8));
@@ -353,15 +308,15 @@ void vs_format_write_record(int64_t rowid, const void *vector, size_t vector_byt
 {
     uint8_t *at = out + VS_RECORD_HEADER_BYTES;
     assert(record_bytes >= VS_RECORD_HEADER_BYTES + vector_bytes);
-    format_put32(out + 4, FORMAT_USED | (vector == NULL ? 0 : FORMAT_RECORD_HAS_VECTOR));
-    format_put64(out + 8, (uint64_t)rowid);
+    vs_put32(out + 4, FORMAT_USED | (vector == NULL ? 0 : FORMAT_RECORD_HAS_VECTOR));
+    vs_put64(out + 8, (uint64_t)rowid);
     if (vector == NULL) {
         memset(at, 0, vector_bytes);
     } else if (vector != at) {
         memcpy(at, vector, vector_bytes);
     }
     memset(at + vector_bytes, 0, record_bytes - VS_RECORD_HEADER_BYTES - vector_bytes);
-    format_put32(out, format_checksum(out + 4, record_bytes - 4));
+    vs_put32(out, format_checksum(out + 4, record_bytes - 4));
 }
 
 /* "memories_vectors0, place 517": rare, so made only when it is needed */
@@ -386,17 +341,17 @@ static int format_read_record(const char *table, int vector, int64_t loc, const 
                         format_slot(table, "vectors", vector, loc).text,
                         (sqlite3_int64)record_bytes, (sqlite3_int64)(at == NULL ? 0 : n));
     }
-    uint32_t flags = format_get32(at + 4);
+    uint32_t flags = vs_get32(at + 4);
     uint32_t computed = format_checksum(at + 4, record_bytes - 4);
-    if (format_get32(at) != computed) {
+    if (vs_get32(at) != computed) {
         return format_wrong_checksum(err, format_slot(table, "vectors", vector, loc).text, "record",
-                                     format_get32(at), computed);
+                                     vs_get32(at), computed);
     }
     if ((flags & ~FORMAT_RECORD_HAS_VECTOR) != (FORMAT_USED | mark)) {
         return vs_error(err, SQLITE_CORRUPT_VTAB, "%s: no record: its flags are %08x",
                         format_slot(table, "vectors", vector, loc).text, (unsigned)flags);
     }
-    *out_rowid = format_get_signed(at + 8);
+    *out_rowid = vs_get_signed64(at + 8);
     if (flags & FORMAT_RECORD_HAS_VECTOR) {
         *out_vector = at + VS_RECORD_HEADER_BYTES;
     }
@@ -415,15 +370,15 @@ int vs_format_read_record(const char *table, int vector, int64_t loc, const void
 
 int vs_format_is_whole(const uint8_t header[VS_RECORD_HEADER_BYTES])
 {
-    return (format_get32(header + 4) & FORMAT_RECORD_WHOLE) != 0;
+    return (vs_get32(header + 4) & FORMAT_RECORD_WHOLE) != 0;
 }
 
 void vs_format_mark_whole(size_t record_bytes, uint8_t *record)
 {
-    uint32_t flags = format_get32(record + 4);
-    format_put32(record + 4, flags | FORMAT_RECORD_WHOLE);
+    uint32_t flags = vs_get32(record + 4);
+    vs_put32(record + 4, flags | FORMAT_RECORD_WHOLE);
     if (flags & FORMAT_USED) {
-        format_put32(record, format_checksum(record + 4, record_bytes - 4));
+        vs_put32(record, format_checksum(record + 4, record_bytes - 4));
     }
 }
 
@@ -435,7 +390,7 @@ int vs_format_write_half(int64_t rowid, const float *vector, size_t dim, size_t 
     if (vector != NULL && !vs_half_find(vector, dim, VSK_F16, elements, &norm)) {
         return 0;
     }
-    format_put_float(out + VS_RECORD_HEADER_BYTES, norm);
+    vs_put_float(out + VS_RECORD_HEADER_BYTES, norm);
     vs_format_write_record(rowid, vector == NULL ? NULL : out + VS_RECORD_HEADER_BYTES,
                            sizeof norm + dim * sizeof *elements, half_bytes, out);
     return 1;
@@ -445,8 +400,8 @@ int vs_format_write_half(int64_t rowid, const float *vector, size_t dim, size_t 
 static int format_is_unused(const uint8_t *record)
 {
     static const uint8_t zeros[VS_RECORD_HEADER_BYTES];
-    return (format_get32(record + 4) & ~FORMAT_RECORD_WHOLE) == 0 &&
-           memcmp(record, zeros, 4) == 0 && memcmp(record + 8, zeros + 8, 8) == 0;
+    return (vs_get32(record + 4) & ~FORMAT_RECORD_WHOLE) == 0 && memcmp(record, zeros, 4) == 0 &&
+           memcmp(record + 8, zeros + 8, 8) == 0;
 }
 
 int vs_format_widen_record(const char *table, int vector, int64_t loc, const uint8_t *record,
@@ -467,7 +422,7 @@ int vs_format_widen_record(const char *table, int vector, int64_t loc, const uin
     if (rc == SQLITE_OK && found != NULL && is_whole) {
         memcpy(widened, found, dim * sizeof *widened);
     } else if (rc == SQLITE_OK && found != NULL) {
-        float norm = format_get_float(record + VS_RECORD_HEADER_BYTES);
+        float norm = vs_get_float(record + VS_RECORD_HEADER_BYTES);
         if (!(norm > 0.0f && norm < INFINITY)) {
             return vs_error(err, SQLITE_CORRUPT_VTAB, "%s: the norm of its halves is %g",
                             format_slot(table, "vectors", vector, loc).text, (double)norm);
@@ -505,17 +460,17 @@ void vs_format_write_code(const vs_code_record *record, size_t code_dim, uint8_t
     if (record->plane_c != fine) {
         memcpy(fine, record->plane_c, plane_bytes);
     }
-    format_put32(coarse + 4, format_checksum(fine, plane_bytes));
-    format_put64(coarse + 8, (uint64_t)record->rowid);
-    format_put_float(coarse + 16, record->r);
-    format_put_float(coarse + 20, record->terms.cos4);
-    format_put_float(coarse + 24, record->terms.sin4);
-    format_put_float(coarse + 28, record->terms.inv4);
-    format_put_float(coarse + 32, record->terms.cos8);
-    format_put_float(coarse + 36, record->terms.sin8);
-    format_put_float(coarse + 40, record->terms.inv8);
-    format_put32(coarse + 44, record->flags | FORMAT_USED);
-    format_put32(coarse, format_checksum(coarse + 4, VS_CODE_HEADER_BYTES - 4 + plane_bytes));
+    vs_put32(coarse + 4, format_checksum(fine, plane_bytes));
+    vs_put64(coarse + 8, (uint64_t)record->rowid);
+    vs_put_float(coarse + 16, record->r);
+    vs_put_float(coarse + 20, record->terms.cos4);
+    vs_put_float(coarse + 24, record->terms.sin4);
+    vs_put_float(coarse + 28, record->terms.inv4);
+    vs_put_float(coarse + 32, record->terms.cos8);
+    vs_put_float(coarse + 36, record->terms.sin8);
+    vs_put_float(coarse + 40, record->terms.inv8);
+    vs_put32(coarse + 44, record->flags | FORMAT_USED);
+    vs_put32(coarse, format_checksum(coarse + 4, VS_CODE_HEADER_BYTES - 4 + plane_bytes));
 }
 
 /* Floats that are not negative are ordered as their bits; sign bit, infinity and NaN lie above. */
@@ -524,13 +479,10 @@ void vs_format_write_code(const vs_code_record *record, size_t code_dim, uint8_t
 
 static int format_check_terms(const uint8_t *header)
 {
-    return format_get32(header + 16) <= FORMAT_FLOAT_MAX &&
-           format_get32(header + 20) <= FORMAT_ABOUT_ONE &&
-           format_get32(header + 24) <= FORMAT_ABOUT_ONE &&
-           format_get32(header + 28) <= FORMAT_FLOAT_MAX &&
-           format_get32(header + 32) <= FORMAT_ABOUT_ONE &&
-           format_get32(header + 36) <= FORMAT_ABOUT_ONE &&
-           format_get32(header + 40) <= FORMAT_FLOAT_MAX;
+    return vs_get32(header + 16) <= FORMAT_FLOAT_MAX && vs_get32(header + 20) <= FORMAT_ABOUT_ONE &&
+           vs_get32(header + 24) <= FORMAT_ABOUT_ONE && vs_get32(header + 28) <= FORMAT_FLOAT_MAX &&
+           vs_get32(header + 32) <= FORMAT_ABOUT_ONE && vs_get32(header + 36) <= FORMAT_ABOUT_ONE &&
+           vs_get32(header + 40) <= FORMAT_FLOAT_MAX;
 }
 
 /* The checksums of a code were computed: those of its coarse and its fine part. */
@@ -538,15 +490,15 @@ static int format_read_code(const char *table, int vector, int64_t loc, const ui
                             const uint8_t *fine, const uint32_t sums[2], vs_code_record *out,
                             vs_err *err)
 {
-    if (format_get32(coarse) != sums[0]) {
+    if (vs_get32(coarse) != sums[0]) {
         return format_wrong_checksum(err, format_slot(table, "codes", vector, loc).text, "code",
-                                     format_get32(coarse), sums[0]);
+                                     vs_get32(coarse), sums[0]);
     }
-    if (fine != NULL && format_get32(coarse + 4) != sums[1]) {
+    if (fine != NULL && vs_get32(coarse + 4) != sums[1]) {
         return format_wrong_checksum(err, format_slot(table, "codes", vector, loc).text,
-                                     "fine code", format_get32(coarse + 4), sums[1]);
+                                     "fine code", vs_get32(coarse + 4), sums[1]);
     }
-    uint32_t flags = format_get32(coarse + 44);
+    uint32_t flags = vs_get32(coarse + 44);
     if ((flags & ~FORMAT_CODE_FLAGS) != FORMAT_USED) {
         return vs_error(err, SQLITE_CORRUPT_VTAB, "%s: no code: its flags are %08x",
                         format_slot(table, "codes", vector, loc).text, (unsigned)flags);
@@ -556,14 +508,14 @@ static int format_read_code(const char *table, int vector, int64_t loc, const ui
         return vs_error(err, SQLITE_CORRUPT_VTAB, "%s: the terms of the code are out of range",
                         format_slot(table, "codes", vector, loc).text);
     }
-    out->rowid = format_get_signed(coarse + 8);
-    out->r = format_get_float(coarse + 16);
-    out->terms.cos4 = format_get_float(coarse + 20);
-    out->terms.sin4 = format_get_float(coarse + 24);
-    out->terms.inv4 = format_get_float(coarse + 28);
-    out->terms.cos8 = format_get_float(coarse + 32);
-    out->terms.sin8 = format_get_float(coarse + 36);
-    out->terms.inv8 = format_get_float(coarse + 40);
+    out->rowid = vs_get_signed64(coarse + 8);
+    out->r = vs_get_float(coarse + 16);
+    out->terms.cos4 = vs_get_float(coarse + 20);
+    out->terms.sin4 = vs_get_float(coarse + 24);
+    out->terms.inv4 = vs_get_float(coarse + 28);
+    out->terms.cos8 = vs_get_float(coarse + 32);
+    out->terms.sin8 = vs_get_float(coarse + 36);
+    out->terms.inv8 = vs_get_float(coarse + 40);
     out->plane_b = coarse + VS_CODE_HEADER_BYTES;
     out->plane_c = fine;
     return SQLITE_OK;
@@ -612,11 +564,11 @@ void *vs_format_write_description(const vs_code_description *description, size_t
         return NULL;
     }
     memcpy(out, format_description_magic, 4);
-    format_put64(out + 8, description->id);
-    format_put32(out + 16, description->kind);
-    format_put32(out + 20, (uint32_t)description->dim);
+    vs_put64(out + 8, description->id);
+    vs_put32(out + 16, description->kind);
+    vs_put32(out + 20, (uint32_t)description->dim);
     memcpy(out + FORMAT_DESCRIPTION_HEADER_BYTES, description->anchor, anchor_bytes);
-    format_put32(out + 4, format_checksum(out + 8, n - 8));
+    vs_put32(out + 4, format_checksum(out + 8, n - 8));
     *out_bytes = n;
     return out;
 }
@@ -633,9 +585,9 @@ int vs_format_read_description(const char *table, const void *data, size_t n, ui
     if (rc != SQLITE_OK) {
         return rc;
     }
-    out->id = format_get64(at + 8);
-    out->kind = format_get32(at + 16);
-    out->dim = format_get32(at + 20);
+    out->id = vs_get64(at + 8);
+    out->kind = vs_get32(at + 16);
+    out->dim = vs_get32(at + 20);
     out->anchor = (const float *)(const void *)(at + FORMAT_DESCRIPTION_HEADER_BYTES);
     if (out->id != id || id == 0 || out->dim != dim) {
         return vs_error(err, SQLITE_CORRUPT_VTAB,

@@ -11,18 +11,14 @@
  */
 #include "frame_impl.h"
 
+#include "bytes.h"
 #include "crc32c.h"
 
 /* ---- The header ------------------------------------------------------------------------------ */
 
-static uint32_t frame_read_u32(const unsigned char *at)
-{
-    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
 static uint64_t frame_read_u64(const unsigned char *at)
 {
-    return frame_read_u32(at) | (uint64_t)frame_read_u32(at + 4) << 32;
+    return vs_get32(at) | (uint64_t)vs_get32(at + 4) << 32;
 }
 
 /* Magic, checksum and version. */
@@ -38,7 +34,7 @@ static int frame_read_beginning(const char *who, const unsigned char *frame, siz
     }
     memcpy(header, frame, sizeof header);
     memset(header + VS_FRAME_AT_HEADER_CHECKSUM, 0, 4);
-    if (vs_crc32c(header, sizeof header) != frame_read_u32(frame + VS_FRAME_AT_HEADER_CHECKSUM)) {
+    if (vs_crc32c(header, sizeof header) != vs_get32(frame + VS_FRAME_AT_HEADER_CHECKSUM)) {
         return vs_error(err, SQLITE_ERROR, "%s: the frame's header is damaged", who);
     }
     if (frame[VS_FRAME_AT_VERSION] != VS_FRAME_VERSION) {
@@ -66,7 +62,7 @@ static int frame_read_kinds(const char *who, const unsigned char *frame, vs_fram
         memcmp(frame + VS_FRAME_AT_ZERO, "\0\0", 2) != 0) {
         return vs_error(err, SQLITE_ERROR, "%s: the frame has unknown flags", who);
     }
-    out->dict_id = frame_read_u32(frame + VS_FRAME_AT_DICT);
+    out->dict_id = vs_get32(frame + VS_FRAME_AT_DICT);
     if (((flags & VS_FRAME_HAS_DICT) != 0) != (out->dict_id != 0) ||
         ((flags & VS_FRAME_HAS_NORMS) != 0) != has_norms) {
         return vs_error(err, SQLITE_ERROR, "%s: the frame's flags contradict its fields", who);
@@ -81,8 +77,8 @@ static int frame_read_shape(const char *who, const unsigned char *frame, size_t 
                             vs_frame_info *out, vs_err *err)
 {
     vs_frame_shape *shape = &out->shape;
-    shape->dim = frame_read_u32(frame + VS_FRAME_AT_DIM);
-    shape->count = frame_read_u32(frame + VS_FRAME_AT_COUNT);
+    shape->dim = vs_get32(frame + VS_FRAME_AT_DIM);
+    shape->count = vs_get32(frame + VS_FRAME_AT_COUNT);
     if (shape->dim == 0 || shape->dim > VS_DIM_MAX) {
         return vs_error(err, SQLITE_ERROR, "%s: the frame has dimension %u, not 1 to %d", who,
                         (unsigned)shape->dim, VS_DIM_MAX);
@@ -148,8 +144,8 @@ static int frame_read_records(const char *who, const unsigned char *frame,
             return vs_error(err, SQLITE_ERROR, "%s: stream %d of the frame has unknown coding %d",
                             who, i, record[0]);
         }
-        *stream = (vs_frame_stream){.coded_bytes = frame_read_u32(record + 4),
-                                    .raw_bytes = frame_read_u32(record + 8),
+        *stream = (vs_frame_stream){.coded_bytes = vs_get32(record + 4),
+                                    .raw_bytes = vs_get32(record + 8),
                                     .coding = (vs_frame_coding)record[0],
                                     .plane = record[1]};
         if (stream->plane != i || record[2] != 0 || record[3] != 0) {
@@ -215,7 +211,7 @@ int vs_frame_read(const char *who, const void *frame, size_t n, size_t limit, vs
         return rc;
     }
     uint64_t payload = frame_read_u64(bytes + VS_FRAME_AT_PAYLOAD);
-    out->checksum = frame_read_u32(bytes + VS_FRAME_AT_CHECKSUM);
+    out->checksum = vs_get32(bytes + VS_FRAME_AT_CHECKSUM);
     if (payload != n - VS_FRAME_HEADER_BYTES) {
         return vs_error(
             err, SQLITE_ERROR, "%s: the frame's header is followed by %llu bytes, not %llu", who,

@@ -11,6 +11,7 @@
  */
 #include "frame_impl.h"
 
+#include "bytes.h"
 #include "crc32c.h"
 
 /* Room for a frame of any transform. */
@@ -55,13 +56,6 @@ typedef struct frame_writer {
 
 /* ---- Bytes ----------------------------------------------------------------------------------- */
 
-static void frame_write_u32(unsigned char *at, uint32_t value)
-{
-    for (int i = 0; i < 4; i++) {
-        at[i] = (unsigned char)(value >> (8 * i));
-    }
-}
-
 static void frame_write_header(const frame_writer *w, vs_frame_transform transform, int param,
                                int stream_count, int has_dict, size_t payload, unsigned char *out)
 {
@@ -73,14 +67,14 @@ static void frame_write_header(const frame_writer *w, vs_frame_transform transfo
     out[VS_FRAME_AT_TRANSFORM] = (unsigned char)transform;
     out[VS_FRAME_AT_FLAGS] =
         (unsigned char)((has_dict ? VS_FRAME_HAS_DICT : 0) | (has_norms ? VS_FRAME_HAS_NORMS : 0));
-    frame_write_u32(out + VS_FRAME_AT_DIM, w->shape.dim);
-    frame_write_u32(out + VS_FRAME_AT_COUNT, w->shape.count);
-    frame_write_u32(out + VS_FRAME_AT_DICT, has_dict ? w->dict->id : 0);
+    vs_put32(out + VS_FRAME_AT_DIM, w->shape.dim);
+    vs_put32(out + VS_FRAME_AT_COUNT, w->shape.count);
+    vs_put32(out + VS_FRAME_AT_DICT, has_dict ? w->dict->id : 0);
     out[VS_FRAME_AT_STREAMS] = (unsigned char)stream_count;
     out[VS_FRAME_AT_PARAM] = (unsigned char)param;
-    frame_write_u32(out + VS_FRAME_AT_PAYLOAD, (uint32_t)payload); /* below 2^32 */
-    frame_write_u32(out + VS_FRAME_AT_CHECKSUM, w->checksum);
-    frame_write_u32(out + VS_FRAME_AT_HEADER_CHECKSUM, vs_crc32c(out, VS_FRAME_HEADER_BYTES));
+    vs_put32(out + VS_FRAME_AT_PAYLOAD, (uint32_t)payload); /* below 2^32 */
+    vs_put32(out + VS_FRAME_AT_CHECKSUM, w->checksum);
+    vs_put32(out + VS_FRAME_AT_HEADER_CHECKSUM, vs_crc32c(out, VS_FRAME_HEADER_BYTES));
 }
 
 static void frame_write_record(vs_frame_coding coding, int plane, size_t coded_bytes,
@@ -89,8 +83,8 @@ static void frame_write_record(vs_frame_coding coding, int plane, size_t coded_b
     out[0] = (unsigned char)coding;
     out[1] = (unsigned char)plane;
     out[2] = out[3] = 0;
-    frame_write_u32(out + 4, (uint32_t)coded_bytes);
-    frame_write_u32(out + 8, (uint32_t)raw_bytes);
+    vs_put32(out + 4, (uint32_t)coded_bytes);
+    vs_put32(out + 8, (uint32_t)raw_bytes);
 }
 
 /* ---- One candidate --------------------------------------------------------------------------- */

@@ -14,6 +14,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include "bytes.h"
 #include "codec.h"
 #include "crc32c.h"
 
@@ -80,18 +81,6 @@ static size_t packed_get_varint(const unsigned char *at, size_t n, uint32_t *out
         }
     }
     return 0;
-}
-
-static void packed_put_u32(unsigned char *at, uint32_t value)
-{
-    for (int i = 0; i < 4; i++) {
-        at[i] = (unsigned char)(value >> 8 * i);
-    }
-}
-
-static uint32_t packed_get_u32(const unsigned char *at)
-{
-    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
 size_t vs_packed_limit(sqlite3 *db)
@@ -168,7 +157,7 @@ int vs_packed_make(vs_packer *packer, const char *who, const void *text, size_t 
         }
         *out_n = 1 + n;
     }
-    packed_put_u32(row + *out_n, crc);
+    vs_put32(row + *out_n, crc);
     *out_n += PACKED_CRC_BYTES;
     *out = row;
     return SQLITE_OK;
@@ -215,7 +204,7 @@ int vs_packed_read(const char *who, const void *row, size_t n, size_t limit, vs_
     }
     out->body = bytes + 1;
     out->body_bytes = n - 1 - PACKED_CRC_BYTES;
-    out->crc = packed_get_u32(bytes + n - PACKED_CRC_BYTES);
+    out->crc = vs_get32(bytes + n - PACKED_CRC_BYTES);
     out->is_stored = bytes[0] == VS_PACKED_STORED;
     out->text_bytes = out->body_bytes;
     if (!out->is_stored) {

@@ -8,6 +8,7 @@
  * Called by: store_write.c, maint.c; descriptions: nearest.c, check.c.
  * Threads: the connection's.
  */
+#include "bytes.h"
 #include "codes.h"
 #include "content.h"
 #include "store_impl.h"
@@ -77,11 +78,8 @@ static int store_current_id(vs_store *store, int vector, uint64_t *out, vs_err *
     sqlite3_snprintf((int)sizeof key, key, "code/%d", vector);
     int rc = vs_store_info(store, key, &data, &n, err);
     if (rc == SQLITE_OK && data != NULL) {
-        const uint8_t *at = data;
-        for (size_t i = 0; i < 8 && i < n; i++) {
-            *out |= (uint64_t)at[i] << (8 * i);
-        }
-        if (n != 8 || *out == 0) {
+        *out = n == 8 ? vs_get64(data) : 0;
+        if (*out == 0) {
             rc = vs_error(err, SQLITE_CORRUPT_VTAB, "%s: \"%s_info\" has no usable '%s'",
                           store->label, store->table, key);
         }
@@ -115,9 +113,7 @@ int vs_store_code_set(vs_store *store, int vector, const float *anchor, vs_err *
     sqlite3_snprintf((int)sizeof key, key, "code/%d/%016llx", vector, (unsigned long long)id);
     int rc = vs_store_info_set(store, key, data, n, err);
     sqlite3_free(data);
-    for (int i = 0; i < 8; i++) {
-        bytes[i] = (uint8_t)(id >> (8 * i));
-    }
+    vs_put64(bytes, id);
     sqlite3_snprintf((int)sizeof key, key, "code/%d", vector);
     return rc == SQLITE_OK ? vs_store_info_set(store, key, bytes, sizeof bytes, err) : rc;
 }

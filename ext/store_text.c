@@ -21,6 +21,7 @@
  */
 #include "store_text.h"
 
+#include "bytes.h"
 #include "crc32c.h"
 
 #define TEXT_HEADER_BYTES 24
@@ -40,18 +41,6 @@ int vs_store_is_text(const vs_store *store, int column)
 static int text_is_mark(const uint8_t *bytes, size_t n)
 {
     return n > 0 && (bytes[0] == VS_PACKED_ZSTD || bytes[0] == VS_PACKED_STORED);
-}
-
-static void text_put32(uint8_t *at, uint32_t value)
-{
-    for (int i = 0; i < 4; i++) {
-        at[i] = (uint8_t)(value >> (8 * i));
-    }
-}
-
-static uint32_t text_get32(const uint8_t *at)
-{
-    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
 /* ---- dictionaries ---------------------------------------------------------------------------- */
@@ -78,12 +67,12 @@ static int text_check_dict(const char *who, int column, uint32_t id, const uint8
     }
     if (n < TEXT_HEADER_BYTES || memcmp(data, text_magic, sizeof text_magic) != 0) {
         what = "it is none";
-    } else if (text_get32(data + 4) != vsk_get()->checksum(data + 8, n - 8)) {
+    } else if (vs_get32(data + 4) != vsk_get()->checksum(data + 8, n - 8)) {
         what = "its checksum is wrong";
-    } else if (text_get32(data + 8) != id || text_get32(data + 12) != (uint32_t)column ||
-               text_get32(data + 20) != n - TEXT_HEADER_BYTES) {
+    } else if (vs_get32(data + 8) != id || vs_get32(data + 12) != (uint32_t)column ||
+               vs_get32(data + 20) != n - TEXT_HEADER_BYTES) {
         what = "it has another id, column or size";
-    } else if (text_get32(data + 16) == 0 || text_get32(data + 16) > VS_RATIO_ONE) {
+    } else if (vs_get32(data + 16) == 0 || vs_get32(data + 16) > VS_RATIO_ONE) {
         what = "its ratio is out of range";
     }
     return what == NULL ? SQLITE_OK
@@ -104,7 +93,7 @@ static int text_read_dict(vs_store *store, const char *who, int column, uint32_t
     const uint8_t *bytes = data;
     rc = rc == SQLITE_OK ? text_check_dict(who, column, id, bytes, n, err) : rc;
     if (rc == SQLITE_OK) {
-        out->ratio = text_get32(bytes + 16);
+        out->ratio = vs_get32(bytes + 16);
         bytes += TEXT_HEADER_BYTES;
         n -= TEXT_HEADER_BYTES;
         rc = vs_dict_get(who, bytes, n, id, vs_crc32c(bytes, n), level, &out->dict, err);
@@ -149,7 +138,7 @@ int vs_store_dict_current(vs_store *store, int column, vs_store_dict *out, vs_er
     if (rc == SQLITE_OK && data != NULL) {
         rc = n != 4 ? vs_error(err, SQLITE_CORRUPT_VTAB, "%s: \"%s_info\" has no usable '%s'",
                                store->label, store->table, key)
-                    : text_read_dict(store, store->label, column, text_get32(data), VS_DICT_LEVEL,
+                    : text_read_dict(store, store->label, column, vs_get32(data), VS_DICT_LEVEL,
                                      out, err);
     }
     sqlite3_free(data);
@@ -193,18 +182,18 @@ int vs_store_dict_add(vs_store *store, int column, const vs_store_dict *dict, vs
         return SQLITE_NOMEM;
     }
     memcpy(data, text_magic, sizeof text_magic);
-    text_put32(data + 8, dict->dict->id);
-    text_put32(data + 12, (uint32_t)column);
-    text_put32(data + 16, dict->ratio);
-    text_put32(data + 20, (uint32_t)dict->dict->n);
+    vs_put32(data + 8, dict->dict->id);
+    vs_put32(data + 12, (uint32_t)column);
+    vs_put32(data + 16, dict->ratio);
+    vs_put32(data + 20, (uint32_t)dict->dict->n);
     memcpy(data + TEXT_HEADER_BYTES, dict->dict->bytes, dict->dict->n);
-    text_put32(data + 4, vsk_get()->checksum(data + 8, n - 8));
+    vs_put32(data + 4, vsk_get()->checksum(data + 8, n - 8));
     text_key(key, column, dict->dict->id);
     int rc = vs_store_info_set(store, key, data, n, err);
     sqlite3_free(data);
     if (rc == SQLITE_OK) {
         sqlite3_snprintf((int)sizeof key, key, "text/%d", column);
-        text_put32(id, dict->dict->id);
+        vs_put32(id, dict->dict->id);
         rc = vs_store_info_set(store, key, id, sizeof id, err);
     }
     return rc;
