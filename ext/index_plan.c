@@ -156,11 +156,30 @@ static const char *index_plan_column_name(const index_plan *plan, int column)
     return column < 0 ? "rowid" : plan->store->declaration.columns[column].name;
 }
 
-/* Is the other side a literal of the statement? */
-static int index_plan_is_literal(const index_plan *plan, int constraint)
+/* The other side, where it is a literal of the statement, or NULL. */
+static sqlite3_value *index_plan_literal(const index_plan *plan, int constraint)
 {
     sqlite3_value *literal = NULL;
-    return sqlite3_vtab_rhs_value(plan->info, constraint, &literal) == SQLITE_OK && literal != NULL;
+    int rc = sqlite3_vtab_rhs_value(plan->info, constraint, &literal);
+    return rc == SQLITE_OK ? literal : NULL;
+}
+
+static int index_plan_is_literal(const index_plan *plan, int constraint)
+{
+    return index_plan_literal(plan, constraint) != NULL;
+}
+
+/* May the other side have an affinity that changes the column's values? That of a literal by CAST is
+ * its type, which does where the column has none, or text beside a number. */
+static int index_plan_may_convert(const index_plan *plan, int constraint, int column)
+{
+    sqlite3_value *literal = index_plan_literal(plan, constraint);
+    int type = literal == NULL ? SQLITE_NULL : sqlite3_value_type(literal);
+    vs_affinity affinity = column < 0
+                               ? VS_AFFINITY_NUMBER
+                               : vs_declare_affinity(&plan->store->declaration.columns[column]);
+    return literal == NULL || (type == SQLITE_TEXT && affinity == VS_AFFINITY_NONE) ||
+           ((type == SQLITE_INTEGER || type == SQLITE_FLOAT) && affinity != VS_AFFINITY_NUMBER);
 }
 
 /* May the equality be one of many that SQLite searches one by one? Of a list beyond the first
@@ -247,10 +266,11 @@ static void index_plan_take_condition(index_plan *plan, int constraint)
     sqlite3_str_appendf(plan->words, "%s%s %s", plan->conditions == 0 ? ", where " : " and ",
                         index_plan_column_name(plan, column),
                         is_list ? "IN" : index_plan_ops[op].words);
-    index_plan_claim(plan, constraint, 0, "c%d%c%c%s%s%s", is_rowid ? VS_CONDITION_ROWID : column,
-                     index_plan_ops[op].code, collation, is_list ? "i" : "",
-                     !is_rowid && index_plan_is_derived(plan, constraint) ? "B" : "",
-                     plan->k < 0 && !index_plan_is_literal(plan, constraint) ? "A" : "");
+    index_plan_claim(
+        plan, constraint, 0, "c%d%c%c%s%s%s", is_rowid ? VS_CONDITION_ROWID : column,
+        index_plan_ops[op].code, collation, is_list ? "i" : "",
+        !is_rowid && index_plan_is_derived(plan, constraint) ? "B" : "",
+        plan->k < 0 && index_plan_may_convert(plan, constraint, is_rowid ? -1 : column) ? "A" : "");
     int is_key = is_rowid || columns[column].kind == VS_COLUMN_KEY;
     plan->conditions++;
     plan->equalities += is_one && !is_literal;

@@ -515,25 +515,33 @@ static void lists_of_a_table_compare_as_sqlite_does(void **state)
     }
 }
 
-static char *literal(const char *table, const char *id, const char *column, const char *op, int row)
+/* type: "" or of a CAST, which gives the literal an affinity. */
+static char *literal(const char *table, const char *id, const char *column, const char *op, int row,
+                     const char *type)
 {
     char *sql = sqlite3_mprintf("SELECT quote(a) FROM given WHERE id = %d", row);
     char *value = answer(sql);
     sqlite3_free(sql);
-    sql = sqlite3_mprintf("SELECT %s FROM %s WHERE %s %s %s ORDER BY 1", id, table, column, op,
-                          value);
+    int is_cast = type[0] != '\0';
+    sql = sqlite3_mprintf("SELECT %s FROM %s WHERE %s %s %s%s%s%s%s ORDER BY 1", id, table, column,
+                          op, is_cast ? "CAST(" : "", value, is_cast ? " AS " : "", type,
+                          is_cast ? ")" : "");
     sqlite3_free(value);
     return sql;
 }
 
 static void literals_compare_as_sqlite_does(void **state)
 {
+    static const char *const types[] = {"INTEGER", "TEXT", "REAL", "BLOB", "NUMERIC"};
     (void)state;
     for (size_t c = 0; c < VS_TEST_COUNT(columns); c++) {
         for (size_t op = 0; op < VS_TEST_COUNT(operators); op++) {
             for (int row = 1; row <= 29; row++) {
-                same(literal("t", "rowid", columns[c], operators[op].sql, row),
-                     literal("plain", "id", columns[c], operators[op].sql, row));
+                const char *type = types[(size_t)row % VS_TEST_COUNT(types)];
+                same(literal("t", "rowid", columns[c], operators[op].sql, row, ""),
+                     literal("plain", "id", columns[c], operators[op].sql, row, ""));
+                same(literal("t", "rowid", columns[c], operators[op].sql, row, type),
+                     literal("plain", "id", columns[c], operators[op].sql, row, type));
             }
         }
     }
