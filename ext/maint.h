@@ -10,16 +10,17 @@
 /*
  * Carries out one command.
  *
- *   'optimize'          empties sparse cells into others and gives their space back, and codes
- * again where the anchor is far from the mean; arg: at most so many rows (default: all). Resumable:
- * each call goes on where the table is. Interruptible: in its own transaction what was done before
- * the interrupt is rolled back by SQLite, so large tables take several calls with arg. 'merge' the
- * same as 'optimize' with arg 'rebuild'           makes every cell and code anew: from the table's
- * own vectors, or from the content table 'integrity-check'   compares all shadow tables with each
- * other: an error (SQLITE_CORRUPT_VTAB) with the first findings; no effect otherwise
- *   'tier'              arg 'cold' seals the full vectors of coded cells into compressed blocks, and
- * packs texts of auxiliary columns, 'warm' brings them back; columns [column_count], the values given beside: of the partition with
- * these keys, where any is not NULL
+ * - optimize: empties sparse cells into others and gives their space back, and codes again where the
+ *   anchor is far from the mean. arg: at most so many rows (default: all). Resumable: each call goes
+ *   on where the table is. Interruptible: in its own transaction SQLite rolls back what was done
+ *   before the interrupt, so large tables take several calls with arg.
+ * - merge: the same as optimize with arg.
+ * - rebuild: makes every cell and code anew, from the table's own vectors, or from the content table.
+ * - integrity-check: compares all shadow tables with each other. An error (SQLITE_CORRUPT_VTAB) with
+ *   the first findings; no effect otherwise.
+ * - tier: arg 'cold' seals the full vectors of coded cells into compressed blocks, and packs texts of
+ *   auxiliary columns; 'warm' brings them back. columns [column_count] are the values given beside:
+ *   of the partition with these keys, where any is not NULL.
  *
  * Unknown commands are errors that list these. Progress in vec_jobs.
  */
