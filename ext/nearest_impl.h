@@ -212,17 +212,33 @@ void vs_nearest_scan_task(void *arg, int worker);
 /* Drops candidates beyond the limit. */
 void vs_nearest_lane_compact(nearest_lane *lane);
 
-/* Asks for memory that will be read soon. */
+/*
+ * Memory that will be read soon. To a compiler a prefetch has no effect, so GCC 12 leaves out calls of
+ * functions that do nothing else: the empty asm counts as one.
+ */
+#if defined(__GNUC__)
+#define NEAREST_PREFETCH(at, cache) (__builtin_prefetch((at), 0, (cache)))
+#define NEAREST_KEEP_PREFETCH() __asm__ volatile("")
+#else
+#define NEAREST_PREFETCH(at, cache) ((void)(at))
+#define NEAREST_KEEP_PREFETCH() ((void)0)
+#endif
+
 static inline void vs_nearest_fetch(const void *at, size_t bytes)
 {
-#if defined(__GNUC__)
     for (size_t line = 0; line < bytes; line += 64) {
-        __builtin_prefetch((const char *)at + line);
+        NEAREST_PREFETCH((const char *)at + line, 3);
     }
-#else
-    (void)at;
-    (void)bytes;
-#endif
+    NEAREST_KEEP_PREFETCH();
+}
+
+/* The same into the second cache alone: where the nearest one is full of what is looked at now. */
+static inline void vs_nearest_fetch_far(const void *at, size_t bytes)
+{
+    for (size_t line = 0; line < bytes; line += 64) {
+        NEAREST_PREFETCH((const char *)at + line, 2);
+    }
+    NEAREST_KEEP_PREFETCH();
 }
 
 /* The same for what bounds by plane B read of one row of a coded cell that is in memory: addresses

@@ -457,6 +457,30 @@ static int scan_dense(const scan_place *place, const vs_probe *probe, uint32_t f
     return rc;
 }
 
+/* Asks for share number `i` of `count` of some memory, in whole lines. */
+static void scan_fetch_share(const void *at, size_t bytes, size_t i, size_t count)
+{
+    size_t each = (bytes / count + 63) / 64 * 64, first = i * each;
+    if (first < bytes) {
+        vs_nearest_fetch_far((const char *)at + first, bytes - first < each ? bytes - first : each);
+    }
+}
+
+/* Many queries together look at most rows of a cell. So while one cell is looked at, the next one is
+ * read whole, a share with each query: all at once would have to be waited for. */
+static void scan_fetch_ahead(const scan_place *place)
+{
+    const nearest_run *run = place->run;
+    const vs_view *view = run->view;
+    size_t next = place->cell + (size_t)run->worker_count, count = run->query_count;
+    if (count >= SCAN_WHOLE_QUERIES && next < view->cell_count &&
+        run->ways[next] == NEAREST_BY_FRONT) {
+        scan_fetch_share((const char *)view->blocks[next] + view->plane_b_at,
+                         view->slots * (view->code_dim / 2), place->query, count);
+        scan_fetch_share(view->rows[next], view->slots * sizeof(vs_row_terms), place->query, count);
+    }
+}
+
 /* A cell one query after the other: by its front plane (NULL: row by row). */
 static int scan_each(scan_place *place, const vs_front *front, size_t code, const uint64_t *mask,
                      size_t words)
@@ -467,8 +491,12 @@ static int scan_each(scan_place *place, const vs_front *front, size_t code, cons
         nearest_lane *lane = &place->worker->lanes[query];
         place->query = query;
         scan_refresh_limit(run, query, lane);
-        rc = front != NULL ? scan_by_front(place, front, mask)
-                           : scan_by_row(place, &lane->probes[code], mask, words);
+        if (front != NULL) {
+            scan_fetch_ahead(place);
+            rc = scan_by_front(place, front, mask);
+        } else {
+            rc = scan_by_row(place, &lane->probes[code], mask, words);
+        }
     }
     return rc;
 }
@@ -604,12 +632,6 @@ static int scan_front_alone(nearest_run *run, nearest_worker *worker, size_t cel
         rows += vsk_popcount64(front->has[w]);
     }
     worker->cascade.scanned += (int64_t)(rows * run->query_count);
-    if (run->query_count >= SCAN_WHOLE_QUERIES) {
-        const vs_view *view = run->view;
-        vs_nearest_fetch((const char *)view->blocks[cell] + view->plane_b_at,
-                         view->slots * (view->code_dim / 2));
-        vs_nearest_fetch(view->rows[cell], view->slots * sizeof(vs_row_terms));
-    }
     int rc = scan_each(&place, front, run->learned_code, front->has, 0);
     if (rc == SQLITE_FULL) {
         scan_leave_cell(worker, cell);
