@@ -19,7 +19,7 @@
 
 #define LIMIT_FETCH 8192   /* bytes of the next cell's plane: the kernel fetches the rest */
 #define LIMIT_FETCH_ROWS 8 /* rows fetched ahead of the one that is looked at */
-#define LIMIT_CHUNK 8      /* estimates that the compiler computes together: divides VS_SLOTS_MIN */
+#define LIMIT_CHUNK 16     /* estimates that the compiler computes together: divides VS_SLOTS_MIN */
 
 int vs_nearest_next_rows(const uint64_t *mask, size_t slots, size_t from, size_t *out_first,
                          size_t *out_end)
