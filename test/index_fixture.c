@@ -2,13 +2,14 @@
  * index_fixture.c - a vecshard table and an index over a table, and what must hold after each
  * statement.
  *
- * Calls: the extension through SQL, cache.c, vs_fault.c.  Called by: tests.  Threads: one.
+ * Calls: the extension through SQL, cache.c, dict.c, vs_fault.c.  Called by: tests.  Threads: one.
  */
 #include "index_fixture.h"
 
 #include <stdio.h>
 
 #include "../ext/cache.h"
+#include "../ext/dict.h"
 #include "vs_fault.h"
 
 enum { DIM = 4096 }; /* 16 rows make a cell full */
@@ -186,13 +187,19 @@ sqlite3 *index_image(void)
     return image;
 }
 
-sqlite3 *index_open_image(void)
+sqlite3 *index_open_copy(sqlite3 *from)
 {
     sqlite3 *db = index_open(":memory:", NULL);
-    sqlite3_backup *backup = sqlite3_backup_init(db, "main", image, "main");
+    sqlite3_backup *backup = sqlite3_backup_init(db, "main", from, "main");
     assert_non_null(backup);
     assert_int_equal(sqlite3_backup_step(backup, -1), SQLITE_DONE);
     assert_int_equal(sqlite3_backup_finish(backup), SQLITE_OK);
+    return db;
+}
+
+sqlite3 *index_open_image(void)
+{
+    sqlite3 *db = index_open_copy(image);
     index_warm(db);
     return db;
 }
@@ -201,6 +208,7 @@ void index_close(sqlite3 *db)
 {
     vs_test_close(db);
     vs_cache_clear();
+    vs_dict_cache_clear();
 }
 
 /* ---- questions ---- */
@@ -386,7 +394,7 @@ static int is_expected(const expectation *wanted, int rc, int is_open, uint64_t 
     if (rc == SQLITE_INTERRUPT && is_open == wanted->is_open && state == wanted->after) {
         return 1; /* SQLite asked once more after the last step */
     }
-    if (wanted->is_open && state == wanted->first && wanted->fault->is_final(rc)) {
+    if (wanted->is_open && state == wanted->first && wanted->fault->what->is_final(rc)) {
         return 1; /* after a RELEASE that fails SQLite calls the transaction open all the same */
     }
     if (wanted->is_open && !is_open) {
@@ -400,7 +408,7 @@ static uint64_t check_run(sqlite3 *db, const expectation *wanted, int rc, uint64
                           const char *what)
 {
     int is_open = !sqlite3_get_autocommit(db);
-    if (rc != SQLITE_OK && !wanted->fault->is_allowed(rc)) {
+    if (rc != SQLITE_OK && !wanted->fault->what->is_allowed(rc)) {
         fail_msg("%s: result %d, %s", what, rc, sqlite3_errmsg(db));
     }
     if (rc == SQLITE_OK && rows != wanted->rows) {
@@ -432,10 +440,10 @@ static int64_t fail_one(const expectation *wanted, int64_t n)
     sqlite3 *db = prepare(wanted);
     sqlite3_snprintf((int)sizeof what, what, "%s%.300s: %s %lld fails",
                      wanted->is_in_transaction ? "in a transaction: " : "", wanted->step->sql,
-                     fault->name, n);
-    fault->arm(db, n);
+                     fault->what->name, n);
+    fault->what->arm(db, n);
     int rc = index_run(db, wanted->step->sql, &rows);
-    int64_t failures = fault->disarm(db);
+    int64_t failures = fault->what->disarm(db);
     if (failures == 0 && rc != SQLITE_OK) {
         fail_msg("%s: result %d without a failure: %s", what, rc, sqlite3_errmsg(db));
     }
@@ -464,5 +472,5 @@ void index_fail_each(const index_fault *fault, const index_step *steps, size_t c
             n += stride != NULL ? strtoll(stride, NULL, 10) : fault->stride + n / fault->growth;
         }
     }
-    print_message("%s: %ld runs\n", fault->name, runs);
+    print_message("%s: %ld runs\n", fault->what->name, runs);
 }

@@ -39,6 +39,9 @@ int index_free_image(void **state);
 sqlite3 *index_image(void);
 sqlite3 *index_open_image(void);
 
+/* A new connection in memory with a copy of the database in `from`. */
+sqlite3 *index_open_copy(sqlite3 *from);
+
 /* Uses each table once, so that what comes next does not begin with reading the schema. */
 void index_warm(sqlite3 *db);
 
@@ -62,24 +65,29 @@ void index_is_whole(sqlite3 *db, const char *what);
 
 /* ---- one thing fails ---- */
 
-/* A kind of failure. */
-typedef struct index_fault {
+/* A kind of failure; those that several tests need are in index_faults.h. */
+typedef struct index_failure {
     const char *name;                  /* of what is counted: "allocation" */
-    sqlite3 *(*open)(void);            /* a warm connection to always the same database */
     void (*arm)(sqlite3 *, int64_t n); /* from now on the n-th fails */
     int64_t (*disarm)(sqlite3 *);      /* ends that; how many failed */
     int (*is_allowed)(int rc);         /* may a statement end with this error? */
     int (*is_final)(int rc);           /* may the transaction end with it? */
-    void (*closed)(uint64_t state);    /* after the close: what it left; NULL */
-    int64_t stride, growth;            /* the next n is n + stride + n / growth */
+} index_failure;
+
+/* It, on a database. */
+typedef struct index_fault {
+    const index_failure *what;
+    sqlite3 *(*open)(void);         /* a warm connection to always the same database */
+    void (*closed)(uint64_t state); /* after the close: what it left; NULL */
+    int64_t stride, growth;         /* the next n is n + stride + n / growth */
 } index_fault;
 
 /*
  * Runs each statement with the n-th thing failing, for n = 1, and so on, until nothing fails: alone,
  * or in a transaction after index_earlier. Each time the statement succeeded and gave what it gives
  * without failures; or its error is an allowed one, and the tables hold what they held before it.
- * The transaction is still open; after some errors it may be gone, and then as a whole. All tables are whole, an open transaction
- * commits, and after the close all memory has come back.
+ * The transaction is still open; after some errors it may be gone, and then as a whole. All tables
+ * are whole, an open transaction commits, and after the close all memory has come back.
  *
  * Environment: VS_FAULT_STRIDE  the stride, without growth
  */

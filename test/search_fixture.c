@@ -279,6 +279,16 @@ const char *fixture_path(const char *name)
     return path;
 }
 
+void fixture_remove(const char *path)
+{
+    static const char *const endings[] = {"", "-journal", "-wal", "-shm"};
+    for (size_t i = 0; i < VS_TEST_COUNT(endings); i++) {
+        char *name = sqlite3_mprintf("%s%s", path, endings[i]);
+        (void)remove(name);
+        sqlite3_free(name);
+    }
+}
+
 sqlite3_value *fixture_value(sqlite3 *db, const char *expression)
 {
     sqlite3_stmt *stmt = NULL;

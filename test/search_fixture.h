@@ -80,6 +80,9 @@ sqlite3 *fixture_open_careful(void);
  * Good until the next call. */
 const char *fixture_path(const char *name);
 
+/* Removes a database file and those that SQLite keeps beside it, where they are. */
+void fixture_remove(const char *path);
+
 /* A value of the SQL expression, owned by the caller (sqlite3_value_free). */
 sqlite3_value *fixture_value(sqlite3 *db, const char *expression);
 

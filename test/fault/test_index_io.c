@@ -13,10 +13,9 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include "../index_fixture.h"
+#include "../index_faults.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <time.h>
 
 #include "../vs_fault.h"
@@ -30,270 +29,75 @@ static const index_step commits[] = {
     {"INSERT INTO t(t) VALUES ('rebuild')", "COMMIT"},
 };
 
-static const char *file_name(void)
-{
-    return fixture_path("test_index_io.db");
-}
-
-static void remove_file(void)
-{
-    char journal[300];
-    sqlite3_snprintf((int)sizeof journal, journal, "%s-journal", file_name());
-    remove(file_name());
-    remove(journal);
-}
-
 static sqlite3 *open_file(void)
 {
-    sqlite3_int64 bytes = 0;
-    unsigned char *data = sqlite3_serialize(index_image(), "main", &bytes, 0);
-    remove_file();
-    FILE *file = fopen(file_name(), "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(data, 1, (size_t)bytes, file), bytes);
-    assert_int_equal(fclose(file), 0);
-    sqlite3_free(data);
-    sqlite3 *db = index_open(file_name(), "failing");
-    vs_test_run(db, "PRAGMA cache_size = 4; PRAGMA cache_spill = 1"); /* writes before the commit */
+    sqlite3 *db = index_open_file(index_image());
     index_warm(db);
     return db;
-}
-
-static void file_holds(uint64_t state)
-{
-    sqlite3 *db = index_open(file_name(), NULL);
-    if (index_state(db) != state) {
-        fail_msg("the file, opened again, holds something else");
-    }
-    index_close(db);
-}
-
-static void arm_call(sqlite3 *db, int64_t n)
-{
-    (void)db;
-    vs_fault_io_arm((long)n, VS_FAULT_ANY_CALL, 0, 0);
-}
-
-static void arm_calls(sqlite3 *db, int64_t n)
-{
-    (void)db;
-    vs_fault_io_arm((long)n, VS_FAULT_ANY_CALL, 0, 1);
-}
-
-static void arm_full(sqlite3 *db, int64_t n)
-{
-    (void)db;
-    vs_fault_io_arm((long)n, VS_FAULT_WRITE, SQLITE_FULL, 1);
-}
-
-static int64_t disarm_calls(sqlite3 *db)
-{
-    (void)db;
-    return vs_fault_io_disarm();
-}
-
-static int is_io_error(int rc)
-{
-    return (rc & 0xff) == SQLITE_IOERR;
 }
 
 /* Of an error that ends the transaction while a search is being planned, SQLite keeps the sentence
  * alone. */
 static int is_io_error_or_planning(int rc)
 {
-    return is_io_error(rc) || rc == SQLITE_ERROR;
-}
-
-static int is_full(int rc)
-{
-    return rc == SQLITE_FULL;
+    return index_is_io_error(rc) || rc == SQLITE_ERROR;
 }
 
 static void changes_survive_a_failing_file(void **state)
 {
-    static const index_fault one = {
-        .name = "call",
-        .open = open_file,
-        .arm = arm_call,
-        .disarm = disarm_calls,
-        .is_allowed = is_io_error,
-        .is_final = is_io_error,
-        .closed = file_holds,
-        .stride = 1,
-        .growth = 1,
-    };
-    static const index_fault all = {
-        .name = "every call from number",
-        .open = open_file,
-        .arm = arm_calls,
-        .disarm = disarm_calls,
-        .is_allowed = is_io_error,
-        .is_final = is_io_error,
-        .closed = file_holds,
-        .stride = 5,
-        .growth = 1,
-    };
+    static const index_fault one = {&index_call, open_file, index_file_holds, 1, 1};
+    static const index_fault all = {&index_all_calls, open_file, index_file_holds, 5, 1};
     (void)state;
     index_fail_each(&one, index_changes, index_change_count, 0);
     index_fail_each(&all, index_changes, index_change_count, 1);
     index_fail_each(&one, commits, VS_TEST_COUNT(commits), 1);
     index_fail_each(&all, commits, VS_TEST_COUNT(commits), 1);
-    remove_file();
+    index_remove_file();
 }
 
 static void reads_survive_a_failing_file(void **state)
 {
-    static const index_fault one = {
-        .name = "call",
-        .open = open_file,
-        .arm = arm_call,
-        .disarm = disarm_calls,
-        .is_allowed = is_io_error_or_planning,
-        .is_final = is_io_error_or_planning,
-        .closed = file_holds,
-        .stride = 1,
-        .growth = 1,
-    };
-    static const index_fault all = {
-        .name = "every call from number",
-        .open = open_file,
-        .arm = arm_calls,
-        .disarm = disarm_calls,
-        .is_allowed = is_io_error_or_planning,
-        .is_final = is_io_error_or_planning,
-        .closed = file_holds,
-        .stride = 5,
-        .growth = 1,
-    };
+    index_failure call = index_call, all_calls = index_all_calls;
+    const index_fault one = {&call, open_file, index_file_holds, 1, 1};
+    const index_fault all = {&all_calls, open_file, index_file_holds, 5, 1};
     (void)state;
+    call.is_allowed = call.is_final = is_io_error_or_planning;
+    all_calls.is_allowed = all_calls.is_final = is_io_error_or_planning;
     index_fail_each(&one, index_reads, index_read_count, 1);
     index_fail_each(&all, index_reads, index_read_count, 0);
-    remove_file();
+    index_remove_file();
 }
 
 static void changes_survive_a_full_disk(void **state)
 {
-    static const index_fault full = {
-        .name = "every write from number",
-        .open = open_file,
-        .arm = arm_full,
-        .disarm = disarm_calls,
-        .is_allowed = is_full,
-        .is_final = is_full,
-        .closed = file_holds,
-        .stride = 3,
-        .growth = 1,
-    };
+    static const index_fault full = {&index_full_disk, open_file, index_file_holds, 3, 1};
     (void)state;
     index_fail_each(&full, index_changes, index_change_count, 0);
     index_fail_each(&full, index_changes, index_change_count, 1);
     index_fail_each(&full, commits, VS_TEST_COUNT(commits), 1);
-    remove_file();
+    index_remove_file();
 }
 
 /* ---- error codes ---- */
 
-static int64_t fail_countdown;
-static int fail_code;
-
-static void fail_now(sqlite3_context *ctx, int argc, sqlite3_value **argv)
-{
-    (void)argc;
-    (void)argv;
-    if (fail_countdown > 0 && --fail_countdown == 0) {
-        sqlite3_result_error(ctx, "the trigger fails", -1);
-        sqlite3_result_error_code(ctx, fail_code);
-    }
-}
-
-/* A copy with a call of fail_now() after every change of a shadow table. */
-static sqlite3 *open_with_triggers(void)
+/* A copy that fails after any change of a shadow table. */
+static sqlite3 *open_watched(void)
 {
     static const char *const tables[] = {
         "t_info",           "t_cells",          "t_parts",         "t_rows",
         "t_vectors0",       "t_vectors1",       "t_codes0",        "t_cold0",
         "docs_index_info",  "docs_index_cells", "docs_index_rows", "docs_index_vectors0",
         "docs_index_codes0"};
-    static const char *const events[] = {"INSERT", "UPDATE", "DELETE"};
     sqlite3 *db = index_open_image();
-    assert_int_equal(
-        sqlite3_create_function(db, "fail_now", 0, SQLITE_UTF8, NULL, fail_now, NULL, NULL),
-        SQLITE_OK);
-    vs_test_run(db, "BEGIN");
-    for (size_t i = 0; i < 3 * VS_TEST_COUNT(tables); i++) {
-        char *sql = sqlite3_mprintf("CREATE TRIGGER f%d AFTER %s ON %s BEGIN SELECT fail_now(); "
-                                    "END",
-                                    (int)i, events[i % 3], tables[i / 3]);
-        vs_test_run(db, sql);
-        sqlite3_free(sql);
-    }
-    vs_test_run(db, "COMMIT");
+    index_watch(db, tables, VS_TEST_COUNT(tables));
     index_warm(db);
     return db;
 }
 
-/* Not CORRUPT: after it SQLite itself refuses to write until the transaction ends. */
-static void arm_any_code(sqlite3 *db, int64_t n)
-{
-    static const int codes[] = {SQLITE_ERROR,    SQLITE_BUSY,      SQLITE_LOCKED, SQLITE_TOOBIG,
-                                SQLITE_READONLY, SQLITE_MISMATCH,  SQLITE_AUTH,   SQLITE_NOMEM,
-                                SQLITE_IOERR,    SQLITE_INTERRUPT, SQLITE_FULL};
-    static size_t turn;
-    (void)db;
-    fail_code = codes[turn++ % VS_TEST_COUNT(codes)];
-    fail_countdown = n;
-}
-
-static void arm_constraint(sqlite3 *db, int64_t n)
-{
-    (void)db;
-    fail_code = SQLITE_CONSTRAINT;
-    fail_countdown = n;
-}
-
-static int64_t disarm_code(sqlite3 *db)
-{
-    int has_failed = fail_countdown == 0;
-    (void)db;
-    fail_countdown = 0;
-    return has_failed;
-}
-
-/* IOERR stands for any code where a row is half written: it makes SQLite undo everything. */
-static int is_the_code(int rc)
-{
-    return (rc & 0xff) == fail_code || (rc & 0xff) == SQLITE_IOERR;
-}
-
-static int rolls_back(int rc)
-{
-    int code = rc & 0xff;
-    return code == SQLITE_NOMEM || code == SQLITE_INTERRUPT || code == SQLITE_IOERR ||
-           code == SQLITE_FULL;
-}
-
 static void no_error_leaves_half_a_change(void **state)
 {
-    static const index_fault any = {
-        .name = "change",
-        .open = open_with_triggers,
-        .arm = arm_any_code,
-        .disarm = disarm_code,
-        .is_allowed = is_the_code,
-        .is_final = rolls_back,
-        .stride = 1,
-        .growth = 2,
-    };
-    static const index_fault constraint = {
-        .name = "change",
-        .open = open_with_triggers,
-        .arm = arm_constraint,
-        .disarm = disarm_code,
-        .is_allowed = is_the_code,
-        .is_final = rolls_back,
-        .stride = 1,
-        .growth = 2,
-    };
+    static const index_fault any = {&index_any_error, open_watched, NULL, 1, 2};
+    static const index_fault constraint = {&index_constraint, open_watched, NULL, 1, 2};
     (void)state;
     index_fail_each(&constraint, index_changes, index_change_count, 1);
     index_fail_each(&any, index_changes, index_change_count, 1);
@@ -354,18 +158,12 @@ static int is_interrupt(int rc)
     return rc == SQLITE_INTERRUPT;
 }
 
+static const index_failure stopped_call = {"call of the progress handler", arm_stop, disarm_stop,
+                                           is_interrupt, is_interrupt};
+
 static void every_statement_stops_anywhere(void **state)
 {
-    static const index_fault stop = {
-        .name = "call of the progress handler",
-        .open = index_open_image,
-        .arm = arm_stop,
-        .disarm = disarm_stop,
-        .is_allowed = is_interrupt,
-        .is_final = is_interrupt,
-        .stride = 1,
-        .growth = 2,
-    };
+    static const index_fault stop = {&stopped_call, index_open_image, NULL, 1, 2};
     (void)state;
     for (int is_in_transaction = 0; is_in_transaction < 2; is_in_transaction++) {
         index_fail_each(&stop, index_changes, index_change_count, is_in_transaction);

@@ -9,53 +9,12 @@
  * Environment: VS_FAULT_STRIDE  tests every n-th allocation only (default: the first few, then
  *                               fewer and fewer)
  */
-#include "../index_fixture.h"
+#include "../index_faults.h"
 
 #include "../vs_fault.h"
 
-static void arm_one(sqlite3 *db, int64_t n)
-{
-    (void)db;
-    vs_fault_arm(n, 0);
-}
-
-static void arm_all(sqlite3 *db, int64_t n)
-{
-    (void)db;
-    vs_fault_arm(n, 1);
-}
-
-static int64_t disarm(sqlite3 *db)
-{
-    (void)db;
-    return vs_fault_disarm();
-}
-
-static int is_allowed(int rc)
-{
-    return rc == SQLITE_NOMEM || rc == SQLITE_IOERR_NOMEM;
-}
-
-static const index_fault one_fails = {
-    .name = "allocation",
-    .open = index_open_image,
-    .arm = arm_one,
-    .disarm = disarm,
-    .is_allowed = is_allowed,
-    .is_final = is_allowed,
-    .stride = 1,
-    .growth = 4,
-};
-static const index_fault all_fail = {
-    .name = "every allocation from number",
-    .open = index_open_image,
-    .arm = arm_all,
-    .disarm = disarm,
-    .is_allowed = is_allowed,
-    .is_final = is_allowed,
-    .stride = 31,
-    .growth = 2,
-};
+static const index_fault one_fails = {&index_allocation, index_open_image, NULL, 1, 4};
+static const index_fault all_fail = {&index_all_allocations, index_open_image, NULL, 31, 2};
 
 static void fail_each(const index_step *steps, size_t count, int is_in_transaction)
 {

@@ -11,13 +11,12 @@
  */
 #include "../search_fixture.h"
 
-#include <stdio.h>
-
 #include "../../ext/codes.h"
 #include "../../ext/store.h"
 #include "../read_code.h"
 #include "../vs_fault.h"
 #include "../vs_fault_io.h"
+#include "../vs_fault_sql.h"
 
 enum { DIM = 4096, ROWS = 40 };
 
@@ -97,17 +96,13 @@ static void done_with_row(void)
     values = NULL;
 }
 
-static void fail_now(sqlite3_context *ctx, int argc, sqlite3_value **argv);
-
 static void open_table(const char *file, const char *vfs)
 {
     vs_declaration declaration;
     assert_int_equal(sqlite3_open_v2(file, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs),
                      SQLITE_OK);
     assert_int_equal(sqlite3_vecshard_init(db, NULL, NULL), SQLITE_OK);
-    assert_int_equal(
-        sqlite3_create_function(db, "fail_now", 0, SQLITE_UTF8, NULL, fail_now, NULL, NULL),
-        SQLITE_OK);
+    vs_fault_sql_register(db);
     conn = vs_conn_new(db);
     assert_non_null(conn);
     declare(&declaration);
@@ -137,15 +132,16 @@ static void close_table(void)
     vs_test_close(db);
 }
 
+static const char *const tables[] = {"t_info",     "t_cells",    "t_parts",  "t_rows",
+                                     "t_vectors0", "t_vectors1", "t_codes0", "t_cold0"};
+
 /* All rows of all shadow tables, as one number. */
 static uint64_t content(void)
 {
-    static const char *const tables[] = {"info",     "cells",    "parts",  "rows",
-                                         "vectors0", "vectors1", "codes0", "cold0"};
     uint64_t sum = 14695981039346656037u;
     for (size_t t = 0; t < VS_TEST_COUNT(tables); t++) {
         sqlite3_stmt *stmt = NULL;
-        char *text = sqlite3_mprintf("SELECT * FROM t_%s ORDER BY 1", tables[t]);
+        char *text = sqlite3_mprintf("SELECT * FROM %s ORDER BY 1", tables[t]);
         assert_int_equal(sqlite3_prepare_v2(db, text, -1, &stmt, NULL), SQLITE_OK);
         while (sqlite3_step(stmt) == SQLITE_ROW) {
             for (int i = 0; i < sqlite3_column_count(stmt); i++) {
@@ -338,20 +334,13 @@ static const struct change {
     {"nothing", prepare_nothing, change_nothing, 1},
 };
 
-static int rolls_back(int rc)
-{
-    int code = rc & 0xff;
-    return code == SQLITE_NOMEM || code == SQLITE_INTERRUPT || code == SQLITE_IOERR ||
-           code == SQLITE_FULL;
-}
-
 /* What every run must have left: `before` is the content without the change. */
 static void check_run(const struct change *change, int rc, uint64_t before, const char *what,
                       long n)
 {
     if (rc == SQLITE_OK) {
         everything_is_readable();
-    } else if (!rolls_back(rc) && change->is_one && content() != before) {
+    } else if (!vs_fault_rolls_back(rc) && change->is_one && content() != before) {
         fail_msg("%s, %s %ld: result %d (%s) and a half change", change->name, what, n, rc,
                  err.message == NULL ? "no sentence" : err.message);
     }
@@ -384,7 +373,7 @@ static void changes_survive_without_memory(void **state)
                 int rc = changes[c].run();
                 failures = vs_fault_disarm();
                 runs++;
-                if (rc != SQLITE_OK && (failures == 0 || !rolls_back(rc))) {
+                if (rc != SQLITE_OK && (failures == 0 || !vs_fault_rolls_back(rc))) {
                     fail_msg("%s, allocation %ld: result %d, %s", changes[c].name, n, rc,
                              err.message == NULL ? "no sentence" : err.message);
                 }
@@ -458,35 +447,6 @@ static void tables_are_made_and_dropped_without_memory(void **state)
 
 /* ---- error codes ---- */
 
-static long fail_countdown;
-static int fail_code;
-
-static void fail_now(sqlite3_context *ctx, int argc, sqlite3_value **argv)
-{
-    (void)argc;
-    (void)argv;
-    if (fail_countdown > 0 && --fail_countdown == 0) {
-        sqlite3_result_error(ctx, "the trigger fails", -1);
-        sqlite3_result_error_code(ctx, fail_code);
-    }
-}
-
-/* A call of fail_now() before and after every change of a shadow table. */
-static void add_triggers(void)
-{
-    static const char *const tables[] = {"info",     "cells",    "parts",  "rows",
-                                         "vectors0", "vectors1", "codes0", "cold0"};
-    static const char *const times[] = {"BEFORE", "AFTER"};
-    static const char *const events[] = {"INSERT", "UPDATE", "DELETE"};
-    for (size_t i = 0; i < VS_TEST_COUNT(tables) * 6; i++) {
-        char *text =
-            sqlite3_mprintf("CREATE TRIGGER f%d %s %s ON t_%s BEGIN SELECT fail_now(); END", (int)i,
-                            times[i % 2], events[i / 2 % 3], tables[i / 6]);
-        vs_test_run(db, text);
-        sqlite3_free(text);
-    }
-}
-
 static void no_error_leaves_half_a_change(void **state)
 {
     static const int codes[] = {SQLITE_ERROR,   SQLITE_BUSY,      SQLITE_LOCKED, SQLITE_CONSTRAINT,
@@ -497,18 +457,19 @@ static void no_error_leaves_half_a_change(void **state)
     open_table(":memory:", NULL);
     fill_table();
     uint64_t before = content();
-    add_triggers();
+    for (size_t t = 0; t < VS_TEST_COUNT(tables); t++) {
+        vs_fault_sql_watch(db, "BEFORE", tables[t]);
+        vs_fault_sql_watch(db, "AFTER", tables[t]);
+    }
     for (size_t c = 0; c < VS_TEST_COUNT(changes); c++) {
         for (size_t i = 0; i < VS_TEST_COUNT(codes); i++) {
             int has_failed = 1;
-            fail_code = codes[i];
             for (long n = 1; has_failed; n++) {
                 changes[c].prepare();
                 sql("BEGIN");
-                fail_countdown = n;
+                vs_fault_sql_arm(n, codes[i]);
                 int rc = changes[c].run();
-                has_failed = fail_countdown == 0;
-                fail_countdown = 0;
+                has_failed = vs_fault_sql_disarm();
                 runs++;
                 if ((rc == SQLITE_OK) == has_failed) {
                     fail_msg("%s, write %ld: result %d", changes[c].name, n, rc);
@@ -527,19 +488,11 @@ static void no_error_leaves_half_a_change(void **state)
 
 /* ---- files ---- */
 
-static void remove_file(void)
-{
-    char journal[300];
-    sqlite3_snprintf((int)sizeof journal, journal, "%s-journal", file_name());
-    remove(file_name());
-    remove(journal);
-}
-
 static void changes_survive_a_failing_file(void **state)
 {
     long runs = 0;
     (void)state;
-    remove_file();
+    fixture_remove(file_name());
     open_table(file_name(), NULL);
     fill_table();
     uint64_t before = content();
@@ -581,7 +534,7 @@ static void changes_survive_a_failing_file(void **state)
         vs_test_gives(db, "PRAGMA integrity_check", "ok");
         close_table();
     }
-    remove_file();
+    fixture_remove(file_name());
     print_message("%ld runs\n", runs);
 }
 

@@ -8,10 +8,8 @@
  * Environment: VS_FAULT_STRIDE  tests every n-th failure only (default: the first few, then fewer
  *                               and fewer)
  */
-#include "../index_fixture.h"
+#include "../index_faults.h"
 #include "../text_fixture.h"
-
-#include <stdio.h>
 
 #include "../vs_fault.h"
 #include "../vs_fault_io.h"
@@ -47,127 +45,59 @@ static const index_step reads[] = {
 
 /* ---- databases ------------------------------------------------------------------------------- */
 
-static unsigned char *image;
-static sqlite3_int64 image_bytes;
+static sqlite3 *image;
 
 static int make_image(void **state)
 {
     (void)state;
-    sqlite3 *db = index_open(":memory:", NULL);
-    text_fixture_function(db);
-    vs_test_run(db, make_table);
-    image = sqlite3_serialize(db, "main", &image_bytes, 0);
-    vs_test_run(db, COLD);
-    vs_test_gives(db, "SELECT count(*) FROM u_rows WHERE typeof(c2) = 'blob' AND length(c2) > 9",
+    image = index_open(":memory:", NULL);
+    text_fixture_function(image);
+    vs_test_run(image, make_table);
+    vs_test_run(image, "BEGIN; " COLD);
+    vs_test_gives(image, "SELECT count(*) FROM u_rows WHERE typeof(c2) = 'blob' AND length(c2) > 9",
                   "27"); /* the dictionary pays */
-    index_close(db);
-    return image == NULL;
+    vs_test_run(image, "ROLLBACK");
+    return 0;
 }
 
 static int free_image(void **state)
 {
     (void)state;
-    sqlite3_free(image);
+    index_close(image);
     return 0;
 }
 
-static sqlite3 *open_copy(void)
+/* Uses the table once, so that what comes next does not begin with reading the schema. */
+static sqlite3 *warm(sqlite3 *db)
 {
-    sqlite3 *db = index_open(":memory:", NULL);
-    unsigned char *copy = sqlite3_malloc64((sqlite3_uint64)image_bytes);
-    assert_non_null(copy);
-    memcpy(copy, image, (size_t)image_bytes);
-    assert_int_equal(
-        sqlite3_deserialize(db, "main", copy, image_bytes, image_bytes,
-                            SQLITE_DESERIALIZE_FREEONCLOSE | SQLITE_DESERIALIZE_RESIZEABLE),
-        SQLITE_OK);
     vs_test_run(db, "SELECT rowid FROM u WHERE rowid = 1");
     return db;
 }
 
-static const char *file_name(void)
+static sqlite3 *open_copy(void)
 {
-    return fixture_path("test_text_faults.db");
-}
-
-static void remove_file(void)
-{
-    char journal[300];
-    sqlite3_snprintf((int)sizeof journal, journal, "%s-journal", file_name());
-    remove(file_name());
-    remove(journal);
+    return warm(index_open_copy(image));
 }
 
 static sqlite3 *open_file(void)
 {
-    remove_file();
-    FILE *file = fopen(file_name(), "wb");
-    assert_non_null(file);
-    assert_int_equal(fwrite(image, 1, (size_t)image_bytes, file), image_bytes);
-    assert_int_equal(fclose(file), 0);
-    sqlite3 *db = index_open(file_name(), "failing");
-    vs_test_run(db,
-                "PRAGMA cache_size = 4; PRAGMA cache_spill = 1; SELECT rowid FROM u WHERE rowid "
-                "= 1");
-    return db;
+    return warm(index_open_file(image));
 }
 
-static void file_holds(uint64_t state)
+static sqlite3 *open_watched(void)
 {
-    sqlite3 *db = index_open(file_name(), NULL);
-    if (index_state(db) != state) {
-        fail_msg("the file, opened again, holds something else");
-    }
-    index_close(db);
+    static const char *const tables[] = {"u_rows", "u_info"};
+    sqlite3 *db = open_copy();
+    index_watch(db, tables, VS_TEST_COUNT(tables));
+    return warm(db);
 }
 
-/* ---- memory ---------------------------------------------------------------------------------- */
-
-static void arm_one(sqlite3 *db, int64_t n)
-{
-    (void)db;
-    vs_fault_arm(n, 0);
-}
-
-static void arm_all(sqlite3 *db, int64_t n)
-{
-    (void)db;
-    vs_fault_arm(n, 1);
-}
-
-static int64_t disarm(sqlite3 *db)
-{
-    (void)db;
-    return vs_fault_disarm();
-}
-
-static int is_no_memory(int rc)
-{
-    return rc == SQLITE_NOMEM || rc == SQLITE_IOERR_NOMEM;
-}
+/* ---- what fails ------------------------------------------------------------------------------ */
 
 static void texts_survive_without_memory(void **state)
 {
-    static const index_fault one = {
-        .name = "allocation",
-        .open = open_copy,
-        .arm = arm_one,
-        .disarm = disarm,
-        .is_allowed = is_no_memory,
-        .is_final = is_no_memory,
-        .stride = 1,
-        .growth = 10,
-    };
-    static const index_fault all = {
-        .name = "every allocation from number",
-        .open = open_copy,
-        .arm = arm_all,
-        .disarm = disarm,
-        .is_allowed = is_no_memory,
-        .is_final = is_no_memory,
-        .stride = 7,
-        .growth = 2,
-    };
+    static const index_fault one = {&index_allocation, open_copy, NULL, 1, 10};
+    static const index_fault all = {&index_all_allocations, open_copy, NULL, 7, 2};
     (void)state;
     index_fail_each(&one, changes, VS_TEST_COUNT(changes), 0);
     index_fail_each(&all, changes, VS_TEST_COUNT(changes), 0);
@@ -175,140 +105,24 @@ static void texts_survive_without_memory(void **state)
     index_fail_each(&all, reads, VS_TEST_COUNT(reads), 0);
 }
 
-/* ---- files ----------------------------------------------------------------------------------- */
-
-static void arm_call(sqlite3 *db, int64_t n)
-{
-    (void)db;
-    vs_fault_io_arm((long)n, VS_FAULT_ANY_CALL, 0, 0);
-}
-
-static void arm_full(sqlite3 *db, int64_t n)
-{
-    (void)db;
-    vs_fault_io_arm((long)n, VS_FAULT_WRITE, SQLITE_FULL, 1);
-}
-
-static int64_t disarm_calls(sqlite3 *db)
-{
-    (void)db;
-    return vs_fault_io_disarm();
-}
-
-static int is_io_error(int rc)
-{
-    return (rc & 0xff) == SQLITE_IOERR;
-}
-
-static int is_full(int rc)
-{
-    return rc == SQLITE_FULL;
-}
-
 static void texts_survive_a_failing_file(void **state)
 {
-    static const index_fault one = {
-        .name = "call",
-        .open = open_file,
-        .arm = arm_call,
-        .disarm = disarm_calls,
-        .is_allowed = is_io_error,
-        .is_final = is_io_error,
-        .closed = file_holds,
-        .stride = 1,
-        .growth = 2,
-    };
-    static const index_fault full = {
-        .name = "every write from number",
-        .open = open_file,
-        .arm = arm_full,
-        .disarm = disarm_calls,
-        .is_allowed = is_full,
-        .is_final = is_full,
-        .closed = file_holds,
-        .stride = 3,
-        .growth = 1,
-    };
+    static const index_fault one = {&index_call, open_file, index_file_holds, 1, 2};
+    static const index_fault full = {&index_full_disk, open_file, index_file_holds, 3, 1};
     (void)state;
     index_fail_each(&one, changes, VS_TEST_COUNT(changes), 0);
     index_fail_each(&full, changes, VS_TEST_COUNT(changes), 0);
     index_fail_each(&one, reads, VS_TEST_COUNT(reads), 0);
-    remove_file();
-}
-
-/* ---- error codes ----------------------------------------------------------------------------- */
-
-static int64_t fail_countdown;
-static int fail_code;
-
-static void fail_now(sqlite3_context *ctx, int argc, sqlite3_value **argv)
-{
-    (void)argc;
-    (void)argv;
-    if (fail_countdown > 0 && --fail_countdown == 0) {
-        sqlite3_result_error(ctx, "the trigger fails", -1);
-        sqlite3_result_error_code(ctx, fail_code);
-    }
-}
-
-static sqlite3 *open_with_triggers(void)
-{
-    sqlite3 *db = open_copy();
-    assert_int_equal(
-        sqlite3_create_function(db, "fail_now", 0, SQLITE_UTF8, NULL, fail_now, NULL, NULL),
-        SQLITE_OK);
-    vs_test_run(
-        db,
-        "CREATE TRIGGER f1 AFTER UPDATE ON u_rows BEGIN SELECT fail_now(); END; CREATE TRIGGER "
-        "f2 AFTER INSERT ON u_info BEGIN SELECT fail_now(); END; CREATE TRIGGER f3 AFTER DELETE "
-        "ON u_info BEGIN SELECT fail_now(); END; SELECT rowid FROM u WHERE rowid = 1");
-    return db;
-}
-
-static void arm_code(sqlite3 *db, int64_t n)
-{
-    static const int codes[] = {SQLITE_ERROR,  SQLITE_BUSY,     SQLITE_CONSTRAINT,
-                                SQLITE_TOOBIG, SQLITE_READONLY, SQLITE_MISMATCH,
-                                SQLITE_NOMEM,  SQLITE_IOERR,    SQLITE_INTERRUPT};
-    static size_t turn;
-    (void)db;
-    fail_code = codes[turn++ % VS_TEST_COUNT(codes)];
-    fail_countdown = n;
-}
-
-static int64_t disarm_code(sqlite3 *db)
-{
-    int has_failed = fail_countdown == 0;
-    (void)db;
-    fail_countdown = 0;
-    return has_failed;
-}
-
-static int is_the_code(int rc)
-{
-    return (rc & 0xff) == fail_code || (rc & 0xff) == SQLITE_IOERR;
-}
-
-static int rolls_back(int rc)
-{
-    int code = rc & 0xff;
-    return code == SQLITE_NOMEM || code == SQLITE_INTERRUPT || code == SQLITE_IOERR;
+    index_remove_file();
 }
 
 static void no_error_leaves_half_a_tier(void **state)
 {
-    static const index_fault any = {
-        .name = "change",
-        .open = open_with_triggers,
-        .arm = arm_code,
-        .disarm = disarm_code,
-        .is_allowed = is_the_code,
-        .is_final = rolls_back,
-        .stride = 1,
-        .growth = 8,
-    };
+    static const index_fault any = {&index_any_error, open_watched, NULL, 1, 8};
+    static const index_fault constraint = {&index_constraint, open_watched, NULL, 1, 8};
     (void)state;
     index_fail_each(&any, changes, VS_TEST_COUNT(changes), 0);
+    index_fail_each(&constraint, changes, VS_TEST_COUNT(changes), 0);
 }
 
 int main(void)
