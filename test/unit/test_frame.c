@@ -6,12 +6,10 @@
 #include <math.h>
 
 #include "../../ext/half.h"
-#include "../frame_fixture.h"
+#include "../frame_room.h"
 #include "../vs_fault.h"
 
-enum { RAW_MAX = 4 << 20, DIM = 96 };
-
-static unsigned char *raw; /* [RAW_MAX] */
+enum { DIM = 96 };
 
 /* ---- What goes in comes out ------------------------------------------------------------------ */
 
@@ -338,9 +336,5 @@ int main(void)
         cmocka_unit_test(the_header_has_its_fields_in_their_places),
     };
     vs_fault_install();
-    (void)vsk_init(NULL);
-    raw = malloc(RAW_MAX + 1);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    free(raw);
-    return failed;
+    return cmocka_run_group_tests(tests, open_room, close_room);
 }

@@ -3,16 +3,12 @@
  */
 #include "../vs_test.h"
 
-#include "../frame_fixture.h"
+#include "../frame_room.h"
 #include "../vs_fault.h"
 
 #include <stdio.h>
 
 #include <zstd.h>
-
-enum { RAW_MAX = 4 << 20 };
-
-static unsigned char *raw; /* [RAW_MAX] */
 
 /* One frame of each transform that a block can have here. */
 static size_t make_sample(int i, void **out)
@@ -273,9 +269,5 @@ int main(void)
         cmocka_unit_test(zstd_streams_must_be_what_the_record_says),
     };
     vs_fault_install();
-    (void)vsk_init(NULL);
-    raw = malloc(RAW_MAX + 1);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    free(raw);
-    return failed;
+    return cmocka_run_group_tests(tests, open_room, close_room);
 }

@@ -3,16 +3,12 @@
  */
 #include "../vs_test.h"
 
-#include "../frame_fixture.h"
+#include "../frame_room.h"
 #include "../vs_fault.h"
 
 #include <stdio.h>
 
 #include <zdict.h>
-
-enum { RAW_MAX = 4 << 20 };
-
-static unsigned char *raw; /* [RAW_MAX] */
 
 static unsigned char dictionary[4096];
 static vs_codec_dict dict = {dictionary, 0, 0};
@@ -193,9 +189,5 @@ int main(void)
         cmocka_unit_test(every_failed_allocation_is_nomem_and_leaks_nothing),
     };
     vs_fault_install();
-    (void)vsk_init(NULL);
-    raw = malloc(RAW_MAX + 1);
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    free(raw);
-    return failed;
+    return cmocka_run_group_tests(tests, open_room, close_room);
 }
