@@ -123,16 +123,6 @@ void cold_run_both(sqlite3 *db, const char *format)
 
 /* ---- comparing ------------------------------------------------------------------------------- */
 
-static void gives_the_same(sqlite3 *db, const char *sql, const char *reference)
-{
-    char *expected = NULL;
-    if (vs_test_query(db, reference, &expected) != SQLITE_OK) {
-        fail_msg("%s: %s", reference, expected);
-    }
-    vs_test_gives(db, sql, expected == NULL ? "" : expected);
-    sqlite3_free(expected);
-}
-
 #define COLUMNS "rowid, p, f, h, b, g, s, l, u, n"
 
 static void compare_rows(sqlite3 *db)
@@ -170,7 +160,7 @@ static void compare_search(sqlite3 *db, const cold_search *search, const char *t
         "SELECT " ANSWER " FROM (SELECT id, %s(%s, %s) AS d FROM ref WHERE %s IS NOT NULL %s ORDER "
         "BY d, id LIMIT %d)",
         search->metric, search->read, search->query, search->column, condition, limit);
-    gives_the_same(db, sql, reference);
+    vs_test_same(db, sql, reference);
     sqlite3_free(reference);
     sqlite3_free(sql);
 }

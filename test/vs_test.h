@@ -106,6 +106,17 @@ static inline void vs_test_gives(sqlite3 *db, const char *sql, const char *expec
     sqlite3_free(result);
 }
 
+/* The statement succeeds with the result that the reference, which succeeds, gives. */
+static inline void vs_test_same(sqlite3 *db, const char *sql, const char *reference)
+{
+    char *expected = NULL;
+    if (vs_test_query(db, reference, &expected) != SQLITE_OK) {
+        fail_msg("%s: %s", reference, expected);
+    }
+    vs_test_gives(db, sql, expected == NULL ? "" : expected);
+    sqlite3_free(expected);
+}
+
 /* The statement fails with this sentence. */
 static inline void vs_test_fails(sqlite3 *db, const char *sql, const char *expected)
 {
