@@ -128,10 +128,7 @@ static void vec(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 
 sqlite3 *index_open(const char *file, const char *vfs)
 {
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open_v2(file, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs),
-                     SQLITE_OK);
-    assert_int_equal(sqlite3_vecshard_init(db, NULL, NULL), SQLITE_OK);
+    sqlite3 *db = fixture_open_file(file, FIXTURE_CREATE, vfs);
     assert_int_equal(sqlite3_create_function(db, "vec", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
                                              vec, NULL, NULL),
                      SQLITE_OK);

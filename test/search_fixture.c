@@ -279,13 +279,23 @@ const char *fixture_path(const char *name)
     return path;
 }
 
+sqlite3 *fixture_open_file(const char *path, int flags, const char *vfs)
+{
+    sqlite3 *db = NULL;
+    if (sqlite3_open_v2(path, &db, flags, vfs) != SQLITE_OK) {
+        fail_msg("%s: %s", path, sqlite3_errmsg(db));
+    }
+    assert_int_equal(sqlite3_vecshard_init(db, NULL, NULL), SQLITE_OK);
+    return db;
+}
+
 void fixture_remove(const char *path)
 {
     static const char *const endings[] = {"", "-journal", "-wal", "-shm"};
     for (size_t i = 0; i < VS_TEST_COUNT(endings); i++) {
-        char *name = sqlite3_mprintf("%s%s", path, endings[i]);
+        char name[400];
+        (void)snprintf(name, sizeof name, "%s%s", path, endings[i]);
         (void)remove(name);
-        sqlite3_free(name);
     }
 }
 

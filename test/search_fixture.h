@@ -80,6 +80,10 @@ sqlite3 *fixture_open_careful(void);
  * Good until the next call. */
 const char *fixture_path(const char *name);
 
+/* An open connection with the extension; flags as for sqlite3_open_v2. vfs NULL: the default one. */
+#define FIXTURE_CREATE (SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)
+sqlite3 *fixture_open_file(const char *path, int flags, const char *vfs);
+
 /* Removes a database file and those that SQLite keeps beside it, where they are. */
 void fixture_remove(const char *path);
 

@@ -11,6 +11,11 @@
 
 #include "../ext/store.h"
 
+/* Commands of a table `t`. */
+#define COLD "INSERT INTO t(t, arg) VALUES ('tier', 'cold')"
+#define WARM "INSERT INTO t(t, arg) VALUES ('tier', 'warm')"
+#define CHECK "INSERT INTO t(t) VALUES ('integrity-check')"
+
 typedef struct store_fixture {
     sqlite3 *db;
     vs_conn *conn;

@@ -16,10 +16,6 @@
 
 enum { TEXT_ROWS = 400 };
 
-#define COLD "INSERT INTO t(t, arg) VALUES ('tier', 'cold')"
-#define WARM "INSERT INTO t(t, arg) VALUES ('tier', 'warm')"
-#define CHECK "INSERT INTO t(t) VALUES ('integrity-check')"
-
 /* SQL that makes them, with make_meta of text_fixture.h; and a new database with them. */
 extern const char text_make_rows[];
 sqlite3 *text_open_tables(void);

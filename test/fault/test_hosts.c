@@ -4,28 +4,16 @@
  */
 #include "../search_fixture.h"
 
-#include <stdio.h>
-
 static const char hosts_name[] = "test_hosts.db";
 
 static sqlite3 *open_file(const char *uri, int flags)
 {
-    sqlite3 *db = NULL;
-    if (sqlite3_open_v2(uri, &db, flags | SQLITE_OPEN_URI, NULL) != SQLITE_OK) {
-        fail_msg("%s: %s", uri, sqlite3_errmsg(db));
-    }
-    assert_int_equal(sqlite3_vecshard_init(db, NULL, NULL), SQLITE_OK);
-    return db;
+    return fixture_open_file(uri, flags | SQLITE_OPEN_URI, NULL);
 }
 
 static void remove_file(void)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
-    for (size_t i = 0; i < VS_TEST_COUNT(suffixes); i++) {
-        char *name = sqlite3_mprintf("%s%s", fixture_path(hosts_name), suffixes[i]);
-        remove(name);
-        sqlite3_free(name);
-    }
+    fixture_remove(fixture_path(hosts_name));
 }
 
 static sqlite3 *make_file(void)

@@ -17,11 +17,7 @@ static const char io_name[] = "test_io.db";
 
 static sqlite3 *open_file(const char *vfs)
 {
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open_v2(fixture_path(io_name), &db,
-                                     SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs),
-                     SQLITE_OK);
-    assert_int_equal(sqlite3_vecshard_init(db, NULL, NULL), SQLITE_OK);
+    sqlite3 *db = fixture_open_file(fixture_path(io_name), FIXTURE_CREATE, vfs);
     sqlite3_extended_result_codes(db, 1);
     return db;
 }

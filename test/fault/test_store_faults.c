@@ -99,9 +99,7 @@ static void done_with_row(void)
 static void open_table(const char *file, const char *vfs)
 {
     vs_declaration declaration;
-    assert_int_equal(sqlite3_open_v2(file, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs),
-                     SQLITE_OK);
-    assert_int_equal(sqlite3_vecshard_init(db, NULL, NULL), SQLITE_OK);
+    db = fixture_open_file(file, FIXTURE_CREATE, vfs);
     vs_fault_sql_register(db);
     conn = vs_conn_new(db);
     assert_non_null(conn);

@@ -43,8 +43,7 @@ static void parse(const char *const *argv, int argc, vs_declaration *out)
 static void open_store(const char *file, const char *const *argv, int argc)
 {
     vs_declaration declaration;
-    assert_int_equal(sqlite3_open(file, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_vecshard_init(db, NULL, NULL), SQLITE_OK);
+    db = fixture_open_file(file, FIXTURE_CREATE, NULL);
     conn = vs_conn_new(db);
     assert_non_null(conn);
     parse(argv, argc, &declaration);
@@ -728,10 +727,7 @@ static const char *file_name(const char *suffix)
 
 static void remove_file(void)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
-    for (size_t i = 0; i < VS_TEST_COUNT(suffixes); i++) {
-        remove(file_name(suffixes[i]));
-    }
+    fixture_remove(file_name(""));
 }
 
 static int file_holds(const void *bytes, size_t n)

@@ -7,9 +7,6 @@
 
 #include <stdio.h>
 
-#define COLD "INSERT INTO t(t, arg) VALUES ('tier', 'cold')"
-#define WARM "INSERT INTO t(t, arg) VALUES ('tier', 'warm')"
-
 enum { ROWS = 300, FULL = 256 }; /* two full cells in each partition, and an open one */
 
 /* What is deleted stays in blocks, whatever SQLite was built with. */
@@ -369,21 +366,9 @@ static void a_rollback_takes_it_back(void **state)
 
 static sqlite3 *open_file(const char *path)
 {
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_vecshard_init(db, NULL, NULL), SQLITE_OK);
+    sqlite3 *db = fixture_open_file(path, FIXTURE_CREATE, NULL);
     cold_functions(db);
     return db;
-}
-
-static void remove_files(const char *path)
-{
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-    for (size_t i = 0; i < VS_TEST_COUNT(suffixes); i++) {
-        char name[300];
-        snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
-        remove(name);
-    }
 }
 
 static void readers_keep_their_snapshot(void **state)
@@ -392,7 +377,7 @@ static void readers_keep_their_snapshot(void **state)
     char path[256];
     (void)state;
     snprintf(path, sizeof path, "%s", fixture_path("test_store_cold.db"));
-    remove_files(path);
+    fixture_remove(path);
     sqlite3 *writer = open_file(path);
     vs_test_run(writer, "PRAGMA journal_mode = wal");
     cold_make_tables(writer, ROWS);
@@ -411,7 +396,7 @@ static void readers_keep_their_snapshot(void **state)
     }
     vs_test_close(reader);
     vs_test_close(writer);
-    remove_files(path);
+    fixture_remove(path);
 }
 
 /* ---- the table as a whole -------------------------------------------------------------------- */
@@ -435,7 +420,7 @@ static void attached_tables_are_cold_too(void **state)
     char path[256];
     (void)state;
     snprintf(path, sizeof path, "%s", fixture_path("test_store_cold_other.db"));
-    remove_files(path);
+    fixture_remove(path);
     sqlite3 *file = open_file(path);
     cold_make_tables(file, ROWS);
     vs_test_close(file);
@@ -447,7 +432,7 @@ static void attached_tables_are_cold_too(void **state)
     vs_test_gives(db, "SELECT count(*) FROM other.t_cold0", "16");
     cold_compare(db);
     vs_test_close(db);
-    remove_files(path);
+    fixture_remove(path);
 }
 
 /* ---- what is left of removed vectors --------------------------------------------------------- */

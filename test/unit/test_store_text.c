@@ -158,13 +158,10 @@ static void compare_condition(sqlite3 *db, const char *condition)
         "SELECT group_concat(i) FROM (SELECT %s AS i FROM %s WHERE %s ORDER BY 1)",
         "SELECT group_concat(i) FROM (SELECT %s AS i FROM %s WHERE %s AND n < 500 ORDER BY 1 "
         "DESC)"};
-    char *expected = NULL;
     for (size_t i = 0; i < VS_TEST_COUNT(forms); i++) {
         char *reference = sqlite3_mprintf(forms[i], "id", "ref", condition);
         char *sql = sqlite3_mprintf(forms[i], "rowid", "t", condition);
-        assert_int_equal(vs_test_query(db, reference, &expected), SQLITE_OK);
-        vs_test_gives(db, sql, expected == NULL ? "" : expected);
-        sqlite3_free(expected);
+        vs_test_same(db, sql, reference);
         sqlite3_free(reference);
         sqlite3_free(sql);
     }
@@ -174,12 +171,10 @@ static void compare_condition(sqlite3 *db, const char *condition)
     char *sql = sqlite3_mprintf("SELECT group_concat(id) FROM (SELECT rowid AS id FROM t WHERE v "
                                 "MATCH zeroblob(128) AND k = 25 AND %s ORDER BY distance, id)",
                                 condition);
-    assert_int_equal(vs_test_query(db, reference, &expected), SQLITE_OK);
     if (strchr(condition, '(') == NULL && strstr(condition, " OR ") == NULL &&
         strstr(condition, "NOT LIKE") == NULL && strstr(condition, "meta = title") == NULL) {
-        vs_test_gives(db, sql, expected == NULL ? "" : expected);
+        vs_test_same(db, sql, reference);
     }
-    sqlite3_free(expected);
     sqlite3_free(reference);
     sqlite3_free(sql);
 }
@@ -225,12 +220,9 @@ static void joins_mean_the_same(void **state)
         vs_test_run(db, sql);
         sqlite3_free(sql);
         for (size_t j = 0; j < VS_TEST_COUNT(forms); j++) {
-            char *expected = NULL;
             char *reference = sqlite3_mprintf(forms[j], "ref", "id", "ref", "ref");
             sql = sqlite3_mprintf(forms[j], "t", "rowid", "t", "t");
-            assert_int_equal(vs_test_query(db, reference, &expected), SQLITE_OK);
-            vs_test_gives(db, sql, expected);
-            sqlite3_free(expected);
+            vs_test_same(db, sql, reference);
             sqlite3_free(reference);
             sqlite3_free(sql);
         }
@@ -417,35 +409,21 @@ static void an_interrupt_leaves_it_as_it_was(void **state)
 
 static sqlite3 *open_file(const char *path, int flags)
 {
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open_v2(path, &db, flags, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_vecshard_init(db, NULL, NULL), SQLITE_OK);
+    sqlite3 *db = fixture_open_file(path, flags, NULL);
     text_fixture_function(db);
     return db;
 }
-
-static void remove_files(const char *path)
-{
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-    for (size_t i = 0; i < VS_TEST_COUNT(suffixes); i++) {
-        char name[300];
-        snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
-        remove(name);
-    }
-}
-
-#define CREATING (SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)
 
 static void other_connections_read_on(void **state)
 {
     char path[256];
     (void)state;
     snprintf(path, sizeof path, "%s", fixture_path("test_store_text.db"));
-    remove_files(path);
-    sqlite3 *writer = open_file(path, CREATING);
+    fixture_remove(path);
+    sqlite3 *writer = open_file(path, FIXTURE_CREATE);
     vs_test_run(writer, "PRAGMA journal_mode = wal");
     vs_test_run(writer, text_make_rows);
-    sqlite3 *reader = open_file(path, CREATING);
+    sqlite3 *reader = open_file(path, FIXTURE_CREATE);
     text_compare(reader);
     vs_test_run(reader, "BEGIN");
     text_compare(reader);
@@ -468,7 +446,7 @@ static void other_connections_read_on(void **state)
     text_compare(reader);
     vs_test_fails(reader, WARM, "attempt to write a readonly database");
     vs_test_close(reader);
-    remove_files(path);
+    fixture_remove(path);
 }
 
 static void renamed_copied_and_attached(void **state)
@@ -477,7 +455,7 @@ static void renamed_copied_and_attached(void **state)
     sqlite3 *db = text_open_tables();
     (void)state;
     snprintf(path, sizeof path, "%s", fixture_path("test_store_text_copy.db"));
-    remove_files(path);
+    fixture_remove(path);
     vs_test_run(db, COLD "; ALTER TABLE t RENAME TO other; ALTER TABLE other RENAME TO t; VACUUM");
     text_compare_and_check(db);
     char *sql = sqlite3_mprintf("VACUUM INTO %Q; ATTACH %Q AS copy", path, path);
@@ -488,7 +466,7 @@ static void renamed_copied_and_attached(void **state)
     vs_test_run(db, "INSERT INTO copy.t(t, arg) VALUES ('tier', 'warm')");
     text_compare(db);
     vs_test_close(db);
-    remove_files(path);
+    fixture_remove(path);
 }
 
 /* What a dump writes: the shadow tables, and the table as a row of the schema. */
