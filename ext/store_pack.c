@@ -58,15 +58,15 @@ static char *pack_where(const vs_store *store, int64_t part)
                                  (long long)part);
 }
 
+/* Asked without PRAGMA encoding: some hosts let no PRAGMA through. */
 static int pack_is_utf8(pack_work *work, int *out)
 {
     sqlite3_stmt *stmt;
-    int rc = pack_prepare(work, sqlite3_mprintf("PRAGMA encoding"), &stmt);
+    int rc = pack_prepare(work, sqlite3_mprintf("SELECT CAST('8' AS BLOB)"), &stmt);
     *out = 0;
     if (rc == SQLITE_OK && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        const char *name = (const char *)sqlite3_column_text(stmt, 0);
-        rc = name == NULL ? SQLITE_NOMEM : SQLITE_OK;
-        *out = name != NULL && strcmp(name, "UTF-8") == 0;
+        *out = sqlite3_column_bytes(stmt, 0) == 1;
+        rc = SQLITE_OK;
     }
     sqlite3_finalize(stmt);
     return rc;

@@ -30,6 +30,25 @@ static void a_host_may_deny_every_pragma(void **state)
     assert_int_equal(sqlite3_set_authorizer(db, NULL, NULL), SQLITE_OK);
 }
 
+static void tiers_need_no_pragma(void **state)
+{
+    (void)state;
+    vs_test_run(db, "CREATE VIRTUAL TABLE t USING vecshard(v float[32], +meta TEXT)");
+    assert_int_equal(sqlite3_set_authorizer(db, deny_pragma, NULL), SQLITE_OK);
+    vs_test_run(db,
+                "WITH RECURSIVE n(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM n WHERE i < 1024) "
+                "INSERT INTO t(v, meta) SELECT vec_concat(zeroblob(124), vec_f32(json_array(i))), "
+                "json_object('from', 'the harbour office', 'number', i * 7919 % 1000) FROM n");
+    vs_test_run(db, "INSERT INTO t(t, arg) VALUES('tier', 'cold')");
+    vs_test_gives(db, "SELECT count(*) FROM t_rows WHERE typeof(c1) = 'blob'", "1024");
+    vs_test_gives(db, "SELECT count(*) > 0 FROM t_cold0", "1");
+    vs_test_gives(db, "SELECT meta FROM t WHERE rowid = 7",
+                  "{\"from\":\"the harbour office\",\"number\":433}");
+    vs_test_run(db, "INSERT INTO t(t, arg) VALUES('tier', 'warm')");
+    vs_test_run(db, "DROP TABLE t");
+    assert_int_equal(sqlite3_set_authorizer(db, NULL, NULL), SQLITE_OK);
+}
+
 /* Some drivers bind every number as text. */
 static void bounds_of_the_distance_may_be_text(void **state)
 {
@@ -83,6 +102,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_host_may_deny_every_pragma),
+        cmocka_unit_test(tiers_need_no_pragma),
         cmocka_unit_test(bounds_of_the_distance_may_be_text),
         cmocka_unit_test(what_was_read_uncommitted_is_forgotten),
     };
