@@ -158,6 +158,33 @@ static int report_blocks(const char *who, const vs_sample *sample, vs_report *re
     return vs_report_note(choice, "for comparison: no function stores texts in blocks");
 }
 
+/* What the table that the column is of can do, and did: choices are those of vs_report_text. */
+static int report_in_table(const vs_sample_place *place, vs_report *report)
+{
+    static const char why[] = "not for this column: a table packs texts of auxiliary columns alone";
+    vs_report_choice *packed = &report->choices[1], *with = &report->choices[2];
+    char *note = with->note; /* owned */
+    packed->rank = VS_REPORT_NEVER;
+    with->note = NULL;
+    with->rank = place->can_be_packed ? with->rank : VS_REPORT_NEVER;
+    int rc = vs_report_note(
+        packed, "%s", place->can_be_packed ? "the command tier packs with a dictionary" : why);
+    if (rc == SQLITE_OK && !place->can_be_packed) {
+        rc = vs_report_note(with, "%s", why);
+    } else if (rc == SQLITE_OK && isnan(with->ratio)) { /* no dictionary */
+        rc = vs_report_note(with, "%s", note);
+    } else if (rc == SQLITE_OK) {
+        rc = vs_report_note(with, "%s; %s", note,
+                            place->has_packed ? "the table has one, and packed texts of the column"
+                                              : "the command tier does it");
+    }
+    if (rc == SQLITE_OK && !place->can_be_packed) {
+        rc = vs_report_note(&report->choices[0], "the table keeps it as it is");
+    }
+    sqlite3_free(note);
+    return rc;
+}
+
 int vs_report_text(const char *who, const vs_sample *sample, vs_report *report, vs_err *err)
 {
     const report_dicts none = {NULL, NULL, 0};
@@ -172,6 +199,9 @@ int vs_report_text(const char *who, const vs_sample *sample, vs_report *report, 
     int rc = report_pack(who, sample, 0, 1, &none, packed, err);
     if (rc == SQLITE_OK) {
         rc = report_with_dictionary(who, sample, report, err);
+    }
+    if (rc == SQLITE_OK && sample->place.is_indexed) {
+        rc = report_in_table(&sample->place, report);
     }
     if (rc == SQLITE_OK) {
         rc = report_blocks(who, sample, report, err);

@@ -5,7 +5,7 @@
  * vecshard table is found by the ids of its row table, and its values are read through the virtual
  * table, so that they come as any statement sees them.
  *
- * Calls: id_map.c, indexed.c, store.c, target.c.
+ * Calls: id_map.c, indexed.c, store.c, store_pack.c, target.c.
  * Called by: vtab_report.c.
  * Threads: the connection's.
  */
@@ -13,7 +13,7 @@
 
 #include "id_map.h"
 #include "indexed.h"
-#include "store.h"
+#include "store_text.h"
 
 /* What a sample is read with. */
 typedef struct sample_source {
@@ -114,6 +114,9 @@ static int sample_check_own(vs_conn *conn, const char *who, const vs_target *tar
                       target->column);
     } else if (declaration->columns[column].kind == VS_COLUMN_VECTOR) {
         rc = sample_find_place(who, target, &store, declaration->columns[column].vector, out, err);
+    } else {
+        out->is_indexed = 1;
+        rc = vs_store_text_tier(&store, column, &out->can_be_packed, &out->has_packed, err);
     }
     vs_store_close(&store);
     return rc;

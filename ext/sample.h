@@ -9,13 +9,15 @@
 #define VS_SAMPLE_BYTES (32 << 20) /* most that a sample holds */
 #define VS_SAMPLE_ROWS_MAX 100000
 
-/* How a vecshard table keeps a column of vectors; zeros for every other column. */
+/* How a vecshard table keeps a column; zeros for a column of any other table. */
 typedef struct vs_sample_place {
     int is_indexed;
     char *content; /* owned: "docs.embedding", which has the vectors, and the index none of them */
     int is_half, is_f16; /* store= */
     int can_be_cold;
     int has_cold, has_warm; /* are there vectors in blocks, and others? */
+    int can_be_packed,
+        has_packed; /* texts: with a dictionary of the table's, by the command tier */
 } vs_sample_place;
 
 typedef struct vs_sample {

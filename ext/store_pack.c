@@ -10,7 +10,7 @@
  * come back as another one.
  *
  * Calls: store.c, store_text.c, packed_text.c, dict_train.c.
- * Called by: maint.c.
+ * Called by: maint.c, sample.c.
  * Threads: the connection's.
  */
 #include "dict_train.h"
@@ -353,4 +353,21 @@ int vs_store_set_text_tier(vs_store *store, int64_t part, int is_cold, vs_err *e
     vs_job_end(work.job);
     sqlite3_free(work.where);
     return work.is_written ? vs_store_undone(store, rc, err) : rc;
+}
+
+int vs_store_text_tier(vs_store *store, int column, int *out_can, int *out_has, vs_err *err)
+{
+    pack_work work = {store, NULL, 1, 0, -1, 0, err};
+    vs_store_dict dict = {NULL, 0};
+    int rc = SQLITE_OK;
+    *out_can = 0;
+    if (vs_store_is_text(store, column)) {
+        rc = pack_is_utf8(&work, out_can);
+    }
+    if (rc == SQLITE_OK && *out_can) {
+        rc = vs_store_dict_current(store, column, &dict, err);
+    }
+    *out_has = dict.dict != NULL;
+    vs_cached_unref(dict.dict);
+    return rc;
 }

@@ -71,4 +71,7 @@ int vs_store_dict_add(vs_store *store, int column, const vs_store_dict *dict, vs
  */
 int vs_store_set_text_tier(vs_store *store, int64_t part, int is_cold, vs_err *err);
 
+/* Can the texts of a column be packed by that, and has it a dictionary, so that some are? */
+int vs_store_text_tier(vs_store *store, int column, int *out_can, int *out_has, vs_err *err);
+
 #endif

@@ -23,7 +23,10 @@ static sqlite3 *open_tables(void)
                     "INSERT INTO d(v) VALUES (zeroblob(128)), (zeroblob(128));"
                     "CREATE VIRTUAL TABLE y USING vecshard(v float[32], content=d);"
                     "CREATE VIRTUAL TABLE z USING vecshard(v float[32] store=f16);"
-                    "INSERT INTO z(v) SELECT v FROM d");
+                    "INSERT INTO z(v) SELECT v FROM d;"
+                    "CREATE VIRTUAL TABLE w USING vecshard(v float[8], +meta TEXT);"
+                    "INSERT INTO w(meta) SELECT meta FROM m;"
+                    "INSERT INTO w(w, arg) VALUES('tier', 'cold')");
     return db;
 }
 
@@ -82,6 +85,10 @@ static void reports_on_indexed_tables_survive(void **state)
              "the index keeps no vectors: those of d.v are what a search reads");
     survives("SELECT note FROM vec_compress_report('z', 'v') WHERE choice = 'cold'", SQLITE_ROW,
              "transform: constant; for vectors that are seldom searched");
+    survives("SELECT count(note) FROM vec_compress_report('x', 'n')", SQLITE_ROW, "5");
+    survives("SELECT count(*) FROM vec_compress_report('w', 'meta') WHERE note LIKE '%; the table "
+             "has one, %'",
+             SQLITE_ROW, "1");
 }
 
 static void reports_on_texts_survive(void **state)

@@ -384,6 +384,44 @@ static void columns_of_indexed_tables_are_read_through_them(void **state)
 
 /* ---- What a table can do --------------------------------------------------------------------- */
 
+static void says_of_text(const char *column, const char *ending, const char *recommended)
+{
+    char *sql = sqlite3_mprintf("SELECT choice FROM vec_compress_report('x', %Q) WHERE recommended",
+                                column);
+    char *note = sqlite3_mprintf("SELECT count(*) FROM vec_compress_report('x', %Q) WHERE choice = "
+                                 "'packed with a dictionary' AND note LIKE '%%' || %Q",
+                                 column, ending);
+    vs_test_gives(db, sql, recommended);
+    vs_test_gives(db, note, "1");
+    sqlite3_free(sql);
+    sqlite3_free(note);
+}
+
+static void texts_are_recommended_what_the_table_can_do(void **state)
+{
+    static const char why[] = "not for this column: a table packs texts of auxiliary columns alone";
+    (void)state;
+    vs_test_run(db, "CREATE VIRTUAL TABLE x USING vecshard(v float[64], p TEXT PARTITION KEY, lang "
+                    "TEXT, name TEXT PRIMARY KEY, +raw, +note TEXT);"
+                    "INSERT INTO x(rowid, p, lang, name, raw, note) SELECT id, iif(id % 2, meta, "
+                    "''), meta, meta, meta, meta FROM m");
+    says_of_text("p", why, "text");
+    says_of_text("lang", why, "text");
+    says_of_text("name", why, "text");
+    says_of_text("raw", why, "text");
+    vs_test_gives(db, "SELECT note FROM vec_compress_report('x', 'lang') WHERE recommended",
+                  "the table keeps it as it is");
+    says_of_text("note", "; the command tier does it", "packed with a dictionary");
+    vs_test_run(db, "INSERT INTO x(x, arg) VALUES('tier', 'cold')");
+    says_of_text("note", "; the table has one, and packed texts of the column",
+                 "packed with a dictionary");
+    vs_test_run(db, "INSERT INTO x(x, arg) VALUES('tier', 'warm')");
+    says_of_text("note", "; the command tier does it", "packed with a dictionary");
+    vs_test_run(db, "DELETE FROM x WHERE rowid > 5");
+    says_of_text("note", "no dictionary: too few texts, or too short ones", "text");
+    vs_test_run(db, "DROP TABLE x");
+}
+
 /* What is recommended for a column v, and the notes of store=half and cold. */
 static void says(const char *table, const char *recommended, const char *half, const char *cold)
 {
@@ -601,6 +639,7 @@ int main(void)
         cmocka_unit_test(nulls_are_passed_over),
         cmocka_unit_test(large_values_make_the_sample_smaller),
         cmocka_unit_test(columns_of_indexed_tables_are_read_through_them),
+        cmocka_unit_test(texts_are_recommended_what_the_table_can_do),
         cmocka_unit_test(an_index_without_vectors_gets_no_advice_about_them),
         cmocka_unit_test(columns_that_cannot_be_cold_are_not_to_be),
         cmocka_unit_test(what_a_column_is_already_is_said),
