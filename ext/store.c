@@ -161,6 +161,7 @@ void vs_store_release(vs_store *store)
     }
     vs_store_free_codes(store);
     vs_store_free_dicts(store);
+    vs_store_free_cold(store);
     store->is_loaded = 0;
 }
 

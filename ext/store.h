@@ -49,6 +49,7 @@ typedef enum vs_vector_statement {
     VS_SQL_CODES_SET,
     VS_SQL_CODES_DELETE, /* rows ?1 to ?2 */
     VS_SQL_COLD,         /* data of a row of t_cold */
+    VS_SQL_COLD_STAMP,
     VS_SQL_COLD_SET,
     VS_SQL_COLD_DELETE, /* rows ?1 to ?2 */
     VS_SQL_CONTENT,     /* the vector of a row of the content table: content.c prepares it */
@@ -92,6 +93,7 @@ typedef struct vs_store {
     vs_scratch content_memory[2]; /* owned: a vector of the content table */
     vs_scratch float_memory;      /* owned: for vs_code_row */
     struct vs_code *codes;        /* owned: list of descriptions read so far */
+    struct vs_store_cold *cold;   /* owned: [VS_VECTORS_MAX], cold blocks read last; NULL: none */
     struct {
         vs_dict *dict; /* owned: a reference */
         int column;

@@ -11,6 +11,8 @@
  */
 #include "store_cold.h"
 
+#include "cold_block.h"
+
 /* ---- sizes ----------------------------------------------------------------------------------- */
 
 int vs_store_can_be_cold(const vs_store *store, int vector)
@@ -47,10 +49,41 @@ static vs_frame_shape cold_shape(const vs_store *store, int vector)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-void vs_store_cold_close(vs_store_cold *cold)
+/* A block that was read, decoded. Whoever reads rows one by one mostly wants the next one of it. */
+typedef struct vs_store_cold {
+    int is_open;
+    int64_t number;
+    uint8_t stamp[VS_STAMP_BYTES]; /* what is in the table under another one is another block */
+    vs_cold_block block;
+} vs_store_cold;
+
+static void cold_close(vs_store_cold *cold)
 {
     vs_cold_block_free(&cold->block);
     memset(cold, 0, sizeof *cold);
+}
+
+void vs_store_free_cold(vs_store *store)
+{
+    for (int i = 0; store->cold != NULL && i < VS_VECTORS_MAX; i++) {
+        cold_close(&store->cold[i]);
+    }
+    sqlite3_free(store->cold);
+    store->cold = NULL;
+}
+
+/* Room for the block read last of each column. */
+static int cold_room(vs_store *store)
+{
+    size_t bytes = VS_VECTORS_MAX * sizeof *store->cold;
+    if (store->cold == NULL) {
+        store->cold = sqlite3_malloc64(bytes);
+        if (store->cold == NULL) {
+            return SQLITE_NOMEM;
+        }
+        memset(store->cold, 0, bytes);
+    }
+    return SQLITE_OK;
 }
 
 /* Decodes a block. One that does not decode is damage, like everything in a shadow table. */
@@ -69,16 +102,37 @@ static int cold_decode(const vs_store *store, int vector, int64_t number, const 
     return rc;
 }
 
-/* Reads a block: *out_found 0 when there is none. */
-static int cold_open(vs_store *store, int vector, int64_t number, vs_store_cold *cold,
-                     int *out_found, vs_err *err)
+/* Reads the stamp of a block: *out_found 0 when there is none. */
+static int cold_read_stamp(vs_store *store, int vector, int64_t number, uint8_t *out,
+                           int *out_found, vs_err *err)
 {
     sqlite3_stmt *stmt;
-    *out_found = cold->is_open && cold->number == number;
-    if (*out_found) {
-        return SQLITE_OK;
+    *out_found = 0;
+    int rc = vs_store_vector_statement_get(store, vector, VS_SQL_COLD_STAMP, &stmt, err);
+    if (rc != SQLITE_OK) {
+        return rc;
     }
-    vs_store_cold_close(cold);
+    (void)sqlite3_bind_int64(stmt, 1, number);
+    rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW) {
+        int is_blob = sqlite3_column_type(stmt, 0) == SQLITE_BLOB;
+        const void *stamp = is_blob ? sqlite3_column_blob(stmt, 0) : NULL;
+        *out_found = stamp != NULL && sqlite3_column_bytes(stmt, 0) == VS_STAMP_BYTES;
+        if (*out_found) {
+            memcpy(out, stamp, VS_STAMP_BYTES);
+        } else {
+            rc = vs_error(err, SQLITE_CORRUPT_VTAB,
+                          "%s: block %lld of \"%s_cold%d\" has no stamp of %d bytes", store->label,
+                          (long long)number, store->table, vector, VS_STAMP_BYTES);
+        }
+    }
+    return vs_store_done(store, stmt, rc, "reading the stamp of a cold block", err);
+}
+
+/* Reads a block that has this stamp. */
+static int cold_read(vs_store *store, int vector, int64_t number, vs_cold_block *out, vs_err *err)
+{
+    sqlite3_stmt *stmt;
     int rc = vs_store_vector_statement_get(store, vector, VS_SQL_COLD, &stmt, err);
     if (rc != SQLITE_OK) {
         return rc;
@@ -89,27 +143,51 @@ static int cold_open(vs_store *store, int vector, int64_t number, vs_store_cold 
         int is_blob = sqlite3_column_type(stmt, 0) == SQLITE_BLOB;
         const uint8_t *data = is_blob ? sqlite3_column_blob(stmt, 0) : NULL;
         size_t n = (size_t)sqlite3_column_bytes(stmt, 0);
-        rc = cold_decode(store, vector, number, data, n, &cold->block, err);
-        *out_found = rc == SQLITE_OK;
+        rc = cold_decode(store, vector, number, data, n, out, err);
     }
-    rc = vs_store_done(store, stmt, rc, "reading a cold block", err);
-    cold->is_open = *out_found;
-    cold->number = number;
-    if (!*out_found) {
-        vs_store_cold_close(cold);
-    }
-    return rc;
+    return vs_store_done(store, stmt, rc, "reading a cold block", err);
 }
 
-int vs_store_cold_group(vs_store *store, int vector, int64_t group, vs_store_cold *cold,
-                        uint8_t *out, int *out_found, vs_err *err)
+/* A block, decoded: *out NULL when there is none. It is the store's, until another one is read. */
+static int cold_open(vs_store *store, int vector, int64_t number, vs_store_cold **out, vs_err *err)
+{
+    uint8_t stamp[VS_STAMP_BYTES];
+    int is_found = 0;
+    *out = NULL;
+    int rc = cold_room(store);
+    if (rc == SQLITE_OK) {
+        rc = cold_read_stamp(store, vector, number, stamp, &is_found, err);
+    }
+    if (rc != SQLITE_OK || !is_found) {
+        return rc;
+    }
+    vs_store_cold *cold = &store->cold[vector];
+    if (!cold->is_open || cold->number != number || memcmp(cold->stamp, stamp, sizeof stamp) != 0) {
+        cold_close(cold);
+        rc = cold_read(store, vector, number, &cold->block, err);
+        if (rc != SQLITE_OK) {
+            cold_close(cold);
+            return rc;
+        }
+        cold->is_open = 1;
+        cold->number = number;
+        memcpy(cold->stamp, stamp, sizeof stamp);
+    }
+    *out = cold;
+    return SQLITE_OK;
+}
+
+int vs_store_cold_group(vs_store *store, int vector, int64_t group, uint8_t *out, int *out_found,
+                        vs_err *err)
 {
     size_t vector_bytes = store->geometry.vectors[vector].vector_bytes;
     size_t record_bytes = store->geometry.vectors[vector].record_bytes;
     uint32_t per_row = store->geometry.vectors[vector].per_row;
     int64_t number = cold_number(store, vector, group);
-    int rc = cold_open(store, vector, number, cold, out_found, err);
-    if (rc != SQLITE_OK || !*out_found) {
+    vs_store_cold *cold = NULL;
+    int rc = cold_open(store, vector, number, &cold, err);
+    *out_found = cold != NULL;
+    if (cold == NULL) {
         return rc;
     }
     uint32_t first = cold_first(store, vector, group);
@@ -135,6 +213,7 @@ static int cold_put(vs_store *store, int vector, int64_t number, const vs_cold_b
                     vs_err *err)
 {
     sqlite3_stmt *stmt;
+    uint8_t stamp[VS_STAMP_BYTES];
     void *data = NULL;
     size_t n = 0;
     if (!vs_cold_block_is_used(block)) {
@@ -145,8 +224,10 @@ static int cold_put(vs_store *store, int vector, int64_t number, const vs_cold_b
         rc = vs_store_vector_statement_get(store, vector, VS_SQL_COLD_SET, &stmt, err);
     }
     if (rc == SQLITE_OK) {
+        sqlite3_randomness((int)sizeof stamp, stamp);
         (void)sqlite3_bind_int64(stmt, 1, number);
-        rc = sqlite3_bind_blob64(stmt, 2, data, n, SQLITE_STATIC);
+        (void)sqlite3_bind_blob(stmt, 2, stamp, (int)sizeof stamp, SQLITE_STATIC);
+        rc = sqlite3_bind_blob64(stmt, 3, data, n, SQLITE_STATIC);
         rc = vs_store_done(store, stmt, rc == SQLITE_OK ? sqlite3_step(stmt) : rc,
                            "writing a cold block", err);
     }
@@ -258,10 +339,10 @@ int vs_store_thaw_column(vs_store *store, int vector, const vs_cell *cell, vs_er
     return rc;
 }
 
-/* Has the block, which is open, records of this row of t_vectors? */
-static int cold_has_group(const vs_store *store, int vector, int64_t group,
-                          const vs_store_cold *cold)
+/* Has the open block records of this row of t_vectors? */
+static int cold_has_group(const vs_store *store, int vector, int64_t group)
 {
+    const vs_store_cold *cold = &store->cold[vector];
     uint32_t first = cold_first(store, vector, group);
     for (uint32_t i = first; i < first + store->geometry.vectors[vector].per_row; i++) {
         if (cold->block.kinds[i] != VS_COLD_UNUSED) {
@@ -271,10 +352,10 @@ static int cold_has_group(const vs_store *store, int vector, int64_t group,
     return 0;
 }
 
-/* Overwrites the records of one row of t_vectors in its block, which is open; without records the
- * block goes. */
-static int cold_forget(vs_store *store, int vector, int64_t group, vs_store_cold *cold, vs_err *err)
+/* Overwrites the records of one row of t_vectors in the open block; without records it goes. */
+static int cold_forget(vs_store *store, int vector, int64_t group, vs_err *err)
 {
+    vs_store_cold *cold = &store->cold[vector];
     size_t per_row = store->geometry.vectors[vector].per_row;
     size_t vector_bytes = store->geometry.vectors[vector].vector_bytes;
     uint32_t first = cold_first(store, vector, group);
@@ -282,7 +363,9 @@ static int cold_forget(vs_store *store, int vector, int64_t group, vs_store_cold
     memset(block->rowids + first, 0, per_row * sizeof *block->rowids);
     memset(block->kinds + first, VS_COLD_UNUSED, per_row);
     memset(block->vectors + first * vector_bytes, 0, per_row * vector_bytes);
-    return cold_put(store, vector, cold->number, block, err);
+    int rc = cold_put(store, vector, cold->number, block, err);
+    cold_close(cold); /* it is not what has this stamp, which a rollback would bring back */
+    return rc;
 }
 
 int vs_store_warm_group(vs_store *store, int vector, const vs_cell *cell, uint32_t slot,
@@ -292,7 +375,6 @@ int vs_store_warm_group(vs_store *store, int vector, const vs_cell *cell, uint32
     uint32_t first = slot / per_row * per_row;
     int64_t group =
         vs_store_group(store, vector, cell->id * (int64_t)store->geometry.slots + (int64_t)first);
-    vs_store_cold cold = {0};
     int is_there = 0, is_cold = 0, is_secure = 0;
     int rc = vs_store_has_row(store, vector, VS_SQL_VECTORS, group, &is_there, err);
     if (rc == SQLITE_OK) {
@@ -303,14 +385,13 @@ int vs_store_warm_group(vs_store *store, int vector, const vs_cell *cell, uint32
     }
     uint8_t *records = sqlite3_malloc64(vs_store_group_bytes(store, vector));
     rc = records == NULL ? SQLITE_NOMEM
-                         : vs_store_cold_group(store, vector, group, &cold, records, &is_cold, err);
+                         : vs_store_cold_group(store, vector, group, records, &is_cold, err);
     if (rc == SQLITE_OK && is_cold && !is_there) {
         rc = vs_store_write_group(store, vector, cell, first, records, err);
     }
-    if (rc == SQLITE_OK && is_cold && is_secure && cold_has_group(store, vector, group, &cold)) {
-        rc = cold_forget(store, vector, group, &cold, err);
+    if (rc == SQLITE_OK && is_cold && is_secure && cold_has_group(store, vector, group)) {
+        rc = cold_forget(store, vector, group, err);
     }
-    vs_store_cold_close(&cold);
     sqlite3_free(records);
     return rc;
 }

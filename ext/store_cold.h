@@ -6,23 +6,14 @@
 #ifndef VS_STORE_COLD_H
 #define VS_STORE_COLD_H
 
-#include "cold_block.h"
 #include "store_impl.h"
-
-/* A block that was read, decoded: kept from one group to the next. Begins as zeros; to be closed. */
-typedef struct vs_store_cold {
-    int is_open;
-    int64_t number;
-    vs_cold_block block;
-} vs_store_cold;
 
 int vs_store_can_be_cold(const vs_store *store, int vector);
 
 /* A row of t_vectors from its block, whole records: out [group bytes]. *out_found 0: there is no such
  * block. */
-int vs_store_cold_group(vs_store *store, int vector, int64_t group, vs_store_cold *cold,
-                        uint8_t *out, int *out_found, vs_err *err);
-void vs_store_cold_close(vs_store_cold *cold);
+int vs_store_cold_group(vs_store *store, int vector, int64_t group, uint8_t *out, int *out_found,
+                        vs_err *err);
 
 /* Seals what a cell holds now, or brings it back to t_vectors; in a change that the caller has begun.
  * Rows and vectors stay as they are. */

@@ -79,8 +79,9 @@ int vs_store_code_cell(vs_store *store, vs_cell *cell, vs_err *err);
 int vs_store_code_slot(vs_store *store, const vs_cell *cell, uint32_t slot, int vector,
                        int64_t rowid, const void *data, int is_erased, vs_err *err);
 
-/* Frees the list of descriptions, and the dictionaries. */
+/* Frees the list of descriptions, the dictionaries, and the cold blocks. */
 void vs_store_free_codes(vs_store *store);
 void vs_store_free_dicts(vs_store *store);
+void vs_store_free_cold(vs_store *store);
 
 #endif

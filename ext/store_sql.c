@@ -166,11 +166,16 @@ char *vs_store_sql(const vs_store *store, vs_store_statement which)
 
 char *vs_store_vector_sql(const vs_store *store, int vector, vs_vector_statement which)
 {
-    int is_cold = which == VS_SQL_COLD || which == VS_SQL_COLD_SET || which == VS_SQL_COLD_DELETE;
+    int is_cold = which == VS_SQL_COLD || which == VS_SQL_COLD_STAMP || which == VS_SQL_COLD_SET ||
+                  which == VS_SQL_COLD_DELETE;
     int is_codes = which == VS_SQL_CODES_SET || which == VS_SQL_CODES_DELETE;
     const char *role = is_cold ? "cold" : is_codes ? "codes" : "vectors";
     const char *form = "SELECT data FROM \"%w\".\"%w_%s%d\" WHERE id = ?1";
-    if (which == VS_SQL_VECTORS_SET || which == VS_SQL_CODES_SET || which == VS_SQL_COLD_SET) {
+    if (which == VS_SQL_COLD_STAMP) {
+        form = "SELECT stamp FROM \"%w\".\"%w_%s%d\" WHERE id = ?1";
+    } else if (which == VS_SQL_COLD_SET) {
+        form = "INSERT OR REPLACE INTO \"%w\".\"%w_%s%d\"(id, stamp, data) VALUES(?1, ?2, ?3)";
+    } else if (which == VS_SQL_VECTORS_SET || which == VS_SQL_CODES_SET) {
         form = "INSERT OR REPLACE INTO \"%w\".\"%w_%s%d\"(id, data) VALUES(?1, ?2)";
     } else if (which == VS_SQL_VECTORS_DELETE || which == VS_SQL_CODES_DELETE ||
                which == VS_SQL_COLD_DELETE) {
@@ -250,8 +255,8 @@ char *vs_store_create_sql(const vs_store *store)
         }
         if (store->geometry.vectors[i].per_block > 0) {
             sqlite3_str_appendf(sql,
-                                "CREATE TABLE \"%w\".\"%w_cold%d\"(id INTEGER PRIMARY KEY, data "
-                                "BLOB);",
+                                "CREATE TABLE \"%w\".\"%w_cold%d\"(id INTEGER PRIMARY KEY, stamp "
+                                "BLOB, data BLOB);",
                                 s, t, i);
         }
     }

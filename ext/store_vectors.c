@@ -152,7 +152,6 @@ static int store_copy_group(vs_store *store, int vector, int64_t group, const ui
 int vs_store_read_vectors(vs_store *store, int vector, int64_t cell, uint8_t *out, vs_err *err)
 {
     sqlite3_stmt *stmt;
-    vs_store_cold cold = {0};
     size_t bytes = vs_store_group_bytes(store, vector);
     int64_t slots = (int64_t)store->geometry.slots;
     int64_t first = vs_store_group(store, vector, cell * slots);
@@ -171,13 +170,12 @@ int vs_store_read_vectors(vs_store *store, int vector, int64_t cell, uint8_t *ou
         }
         rc = vs_store_done(store, stmt, rc, "reading vectors", err);
         if (rc == SQLITE_OK && !is_found && vs_store_can_be_cold(store, vector)) {
-            rc = vs_store_cold_group(store, vector, first + i, &cold, at, &is_found, err);
+            rc = vs_store_cold_group(store, vector, first + i, at, &is_found, err);
         }
         if (rc == SQLITE_OK && !is_found) {
             memset(at, 0, bytes);
         }
     }
-    vs_store_cold_close(&cold);
     return rc;
 }
 
@@ -214,14 +212,12 @@ static int store_get_group(vs_store *store, int vector, int64_t loc, uint8_t *ou
 
 int vs_store_read_group(vs_store *store, int vector, int64_t loc, uint8_t *out, vs_err *err)
 {
-    vs_store_cold cold = {0};
     int64_t group = vs_store_group(store, vector, loc);
     size_t bytes = 0;
     int is_found = 0;
     int rc = store_get_group(store, vector, loc, out, NULL, &bytes, &is_found, err);
     if (rc == SQLITE_OK && !is_found && vs_store_can_be_cold(store, vector)) {
-        rc = vs_store_cold_group(store, vector, group, &cold, out, &is_found, err);
-        vs_store_cold_close(&cold);
+        rc = vs_store_cold_group(store, vector, group, out, &is_found, err);
     }
     return rc == SQLITE_OK && !is_found ? store_missing(store, vector, group, err) : rc;
 }

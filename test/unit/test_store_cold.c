@@ -336,9 +336,61 @@ static void the_check_finds_blocks_without_a_cell(void **state)
     sqlite3 *db = open_tables();
     (void)state;
     vs_test_run(db, COLD);
-    vs_test_run(db, "INSERT INTO t_cold0 SELECT 100000, data FROM t_cold0 LIMIT 1");
+    vs_test_run(db, "INSERT INTO t_cold0 SELECT 100000, stamp, data FROM t_cold0 LIMIT 1");
     vs_test_fails(db, "INSERT INTO t(t) VALUES ('integrity-check')",
                   "t: \"t_cold0\" has 1 blocks of cells that are not there");
+    vs_test_close(db);
+}
+
+/* Row n of both tables has the same bits. */
+static void is_read_right(sqlite3 *db, int n)
+{
+    char *sql =
+        sqlite3_mprintf("SELECT t.f IS ref.f, t.s IS ref.s FROM t JOIN ref USING(n) WHERE n = "
+                        "%d AND t.rowid = n",
+                        n);
+    vs_test_gives(db, sql, "1|1");
+    sqlite3_free(sql);
+}
+
+/* A block that was decoded serves the next row only while the table has that one: not after it was
+ * sealed again, nor after a rollback. */
+static void what_was_read_is_read_again_after_changes(void **state)
+{
+    sqlite3 *db = open_tables();
+    (void)state;
+    vs_test_run(db, COLD);
+    for (int n = 1; n <= 128; n += 5) { /* also rows of the last block of a cell */
+        char *change = sqlite3_mprintf("UPDATE %%s SET f = NULL, s = NULL WHERE n = %d", n);
+        vs_test_run(db, n % 2 ? "PRAGMA secure_delete = 1" : "PRAGMA secure_delete = 0");
+        for (int i = 0; i < 3; i++) { /* undone, sealed and undone, sealed */
+            is_read_right(db, n);
+            vs_test_run(db, "BEGIN");
+            cold_run_both(db, change);
+            if (i > 0) {
+                vs_test_run(db, COLD);
+            }
+            is_read_right(db, n);
+            vs_test_run(db, i < 2 ? "ROLLBACK" : "COMMIT");
+            is_read_right(db, n);
+        }
+        sqlite3_free(change);
+    }
+    cold_compare(db);
+    vs_test_close(db);
+}
+
+static void a_block_has_a_stamp(void **state)
+{
+    sqlite3 *db = open_tables();
+    (void)state;
+    vs_test_run(db, COLD);
+    vs_test_gives(db,
+                  "SELECT count(*) = count(DISTINCT stamp), sum(length(stamp) <> 16) FROM t_cold0",
+                  "1|0");
+    vs_test_run(db, "UPDATE t_cold0 SET stamp = x'00'");
+    vs_test_fails(db, "SELECT count(f) FROM t WHERE f NOT NULL",
+                  "t: block 4 of \"t_cold0\" has no stamp of 16 bytes");
     vs_test_close(db);
 }
 
@@ -511,6 +563,8 @@ int main(void)
         cmocka_unit_test(upkeep_of_cold_tables),
         cmocka_unit_test(blocks_go_with_their_cell),
         cmocka_unit_test(the_check_finds_blocks_without_a_cell),
+        cmocka_unit_test(what_was_read_is_read_again_after_changes),
+        cmocka_unit_test(a_block_has_a_stamp),
         cmocka_unit_test(a_rollback_takes_it_back),
         cmocka_unit_test(readers_keep_their_snapshot),
         cmocka_unit_test(renamed_copied_and_dropped),
