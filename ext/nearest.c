@@ -526,6 +526,16 @@ static int nearest_rows(vs_nearest *nearest, const vs_view *view, const vs_filte
     return rc;
 }
 
+static int nearest_is_in_memory(const vs_view *view)
+{
+    for (size_t i = 0; view != NULL && i < view->cell_count; i++) {
+        if (view->blocks[i] == NULL) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 int vs_nearest_batch(vs_nearest *nearest, const void *queries, size_t count,
                      const vs_filter *filter, const vs_conditions *conditions, size_t k,
                      vsk_hit *hits, size_t *counts, vs_counters *counters, vs_cascade *cascade,
@@ -579,6 +589,9 @@ int vs_nearest_batch(vs_nearest *nearest, const void *queries, size_t count,
     }
     vs_store_end_reading(nearest->store);
     vs_store_return_pages(nearest->store);
+    if (nearest_is_in_memory(view)) { /* else the next search reads cells, too */
+        vs_scratch_free(&nearest->store->read_memory);
+    }
     vs_cached_unref(rows);
     vs_cached_unref(view);
     return rc;

@@ -6,8 +6,10 @@
  * its caller when every worker that took part has returned; workers that wake too late find the job
  * closed.
  *
- * A thread takes some 50 us to wake, of a search of a millisecond. So a caller that will soon have a
- * job rouses the threads, who then wait for it, and it for them, without sleeping: for POOL_AWAKE_NS.
+ * A thread takes some 50 us to wake, of a search of a millisecond, and a virtual machine may take its
+ * core away meanwhile. So a caller that will soon have a job rouses the threads, who then wait for
+ * it, and it for them, without sleeping: for POOL_AWAKE_NS. They wait as long after a job: the next
+ * search of a program that asks one after the other comes soon.
  *
  * Calls: metrics.c, threads of the system.
  * Called by: nearest.c, settings.c, conn.c.
@@ -254,6 +256,7 @@ void vs_pool_run(int workers, void (*task)(void *arg, int worker), void *arg)
     atomic_store(&pool_is_posted, 0);
     pool_await(&job);
     pool_is_busy = 0;
+    pool_awake_until = vs_metrics_now_ns() + POOL_AWAKE_NS;
     (void)pthread_mutex_unlock(&pool_mutex);
 }
 
