@@ -521,6 +521,7 @@ static int damage_alter_row(sqlite3 *db, const damage_site *site, size_t variant
                             site->role == DAMAGE_CELLS   ? ", part, open, data"
                             : site->role == DAMAGE_PARTS ? ", c0, c1"
                             : site->role == DAMAGE_INFO  ? ", value"
+                            : site->role == DAMAGE_COLD  ? ", stamp, data"
                                                          : ", data",
                             t, c, site->key);
     }
