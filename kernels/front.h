@@ -43,8 +43,9 @@ static inline size_t vsk_front_at(size_t row, size_t direction, size_t m)
  *     c[0] + c[1] t[i] + c[2] dots[i] + c[3] rest[i] + c[4] g[i] + c[5] g[i]^2 > 0
  *
  * in float32, in any order of evaluation: the caller's coefficients pay for the rounding. A NaN
- * keeps the row. Writes the positions of the rows that stay, rising, to out[count] and returns
- * their number; what lies behind them is undefined. count <= 65,535.
+ * keeps the row. Where c[3], c[4] and c[5] are 0, what they stand before may be left unread: a NaN
+ * there may count or not. Writes the positions of the rows that stay, rising, to out[count] and
+ * returns their number; what lies behind them is undefined. count <= 65,535.
  */
 typedef struct vsk_front_test {
     float c[6];

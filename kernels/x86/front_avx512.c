@@ -53,29 +53,35 @@ void vsk_front_dot_i8_avx512(const int16_t *w, size_t w_stride, size_t q_count, 
 
 /* ---- bound test ---- */
 
-VSK_INLINE __mmask16 front_kept_avx512(const float *c, __mmask16 mask, const int32_t *dots,
-                                       const float *t, const float *rest, const float *g, size_t i)
+/* is_short: the last three coefficients are 0, and what they stand before is not read. */
+VSK_INLINE __mmask16 front_kept_avx512(const float *c, int is_short, __mmask16 mask,
+                                       const int32_t *dots, const float *t, const float *rest,
+                                       const float *g, size_t i)
 {
     __m512 dots_f32x16 = _mm512_cvtepi32_ps(_mm512_maskz_loadu_epi32(mask, dots + i));
-    __m512 g_f32x16 = _mm512_maskz_loadu_ps(mask, g + i);
     __m512 sum = _mm512_fmadd_ps(_mm512_set1_ps(c[1]), _mm512_maskz_loadu_ps(mask, t + i),
                                  _mm512_set1_ps(c[0]));
     sum = _mm512_fmadd_ps(_mm512_set1_ps(c[2]), dots_f32x16, sum);
-    sum = _mm512_fmadd_ps(_mm512_set1_ps(c[3]), _mm512_maskz_loadu_ps(mask, rest + i), sum);
-    __m512 last = _mm512_fmadd_ps(_mm512_set1_ps(c[5]), g_f32x16, _mm512_set1_ps(c[4]));
-    sum = _mm512_fmadd_ps(last, g_f32x16, sum);
+    if (!is_short) {
+        __m512 g_f32x16 = _mm512_maskz_loadu_ps(mask, g + i);
+        sum = _mm512_fmadd_ps(_mm512_set1_ps(c[3]), _mm512_maskz_loadu_ps(mask, rest + i), sum);
+        __m512 last = _mm512_fmadd_ps(_mm512_set1_ps(c[5]), g_f32x16, _mm512_set1_ps(c[4]));
+        sum = _mm512_fmadd_ps(last, g_f32x16, sum);
+    }
     return _mm512_mask_cmp_ps_mask(mask, sum, _mm512_setzero_ps(), _CMP_NGT_UQ);
 }
 
 size_t vsk_front_pass_f32_avx512(const vsk_front_test *test, const int32_t *dots, const float *t,
                                  const float *rest, const float *g, size_t count, uint16_t *out)
 {
+    const float *c = test->c;
+    int is_short = c[3] == 0.0f && c[4] == 0.0f && c[5] == 0.0f;
     size_t kept = 0;
 
     for (size_t i = 0; i < count; i += PASS_LANES_AVX512) {
         __mmask16 mask = pass_mask_avx512(i, count);
         prefetch_avx2(dots + i, FRONT_DOTS_AHEAD_AVX512);
-        __mmask16 bits = front_kept_avx512(test->c, mask, dots, t, rest, g, i);
+        __mmask16 bits = front_kept_avx512(c, is_short, mask, dots, t, rest, g, i);
         if (bits != 0) { /* not for most blocks */
             kept += pass_append_avx512(bits, i, out + kept);
         }

@@ -160,7 +160,13 @@ static void the_bound_test_is_its_formula(void **state)
                 block.rest[i] = front_uniform(0, 2, &random);
                 block.g[i] = front_uniform(0, 1, &random);
             }
+            const vsk_front_test whole = test;
             front_check_pass(row, &test, &block, count, counts);
+            for (int j = 3; j < 6; j++) { /* one, two, all of those that may go unread */
+                test.c[j] = 0.0f;
+                front_check_pass(row, &test, &block, count, counts);
+            }
+            test = whole;
             test.c[0] = -INFINITY;
             front_check_pass(row, &test, &block, count, counts);
         }
