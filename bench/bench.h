@@ -106,6 +106,7 @@ float *bench_set_queries(const bench_set *set, size_t count);
 sqlite3 *bench_open(const char *path, const char *extension, const char *pragma);
 void bench_exec(sqlite3 *db, const char *sql);
 sqlite3_stmt *bench_prepare(sqlite3 *db, const char *sql);
+double bench_number(sqlite3 *db, const char *sql); /* the first value */
 
 /* ---- brute force (bench_tables.c) ---- */
 

@@ -187,17 +187,6 @@ static void compress_to_half_grid(bench_vectors *vectors, const char *name, size
     free(halves);
 }
 
-static double compress_number(sqlite3 *db, const char *sql)
-{
-    sqlite3_stmt *stmt = bench_prepare(db, sql);
-    if (sqlite3_step(stmt) != SQLITE_ROW) {
-        bench_die("%s: %s", sql, sqlite3_errmsg(db));
-    }
-    double value = sqlite3_column_double(stmt, 0);
-    sqlite3_finalize(stmt);
-    return value;
-}
-
 /* Bytes of all records of vectors in an indexed table; out_cold: the same when it is cold, or NULL. */
 static double compress_table(const bench_vectors *vectors, const char *extension,
                              const char *options, double *out_cold)
@@ -218,11 +207,11 @@ static double compress_table(const bench_vectors *vectors, const char *extension
     }
     sqlite3_finalize(stmt);
     bench_exec(db, "COMMIT");
-    double bytes = compress_number(db, "SELECT sum(length(data)) FROM t_vectors0");
+    double bytes = bench_number(db, "SELECT sum(length(data)) FROM t_vectors0");
     if (out_cold != NULL) {
         bench_exec(db, "INSERT INTO t(t, arg) VALUES ('tier', 'cold')");
-        *out_cold = compress_number(db, "SELECT total(length(data)) + (SELECT total(length(data)) "
-                                        "FROM t_vectors0) FROM t_cold0");
+        *out_cold = bench_number(db, "SELECT total(length(data)) + (SELECT total(length(data)) "
+                                     "FROM t_vectors0) FROM t_cold0");
     }
     sqlite3_close(db);
     return bytes;
@@ -284,15 +273,15 @@ static void compress_measure_json(const char *extension)
                    "CREATE TABLE test AS SELECT meta, vec_pack_text(meta, (SELECT id FROM "
                    "vecshard_dict)) AS packed, vec_pack_text(meta) AS alone FROM docs WHERE id % 2 "
                    "= 0");
-    if (compress_number(db, "SELECT count(*) FROM test WHERE vec_unpack_text(packed) IS NOT meta "
-                            "OR vec_unpack_text(alone) IS NOT meta") != 0.0) {
+    if (bench_number(db, "SELECT count(*) FROM test WHERE vec_unpack_text(packed) IS NOT meta "
+                         "OR vec_unpack_text(alone) IS NOT meta") != 0.0) {
         bench_die("a text came back as another one");
     }
-    double raw = compress_number(db, "SELECT sum(length(meta)) FROM test");
-    double dict = compress_number(db, "SELECT length(bytes) FROM vecshard_dict");
+    double raw = bench_number(db, "SELECT sum(length(meta)) FROM test");
+    double dict = bench_number(db, "SELECT length(bytes) FROM vecshard_dict");
     for (int i = 0; i < 2; i++) {
         char *sql = sqlite3_mprintf("SELECT sum(length(%s)) FROM test", columns[i]);
-        double stored = compress_number(db, sql);
+        double stored = bench_number(db, sql);
         sqlite3_free(sql);
         bench_line_open(compress_program, "packed texts");
         bench_line_text("dataset", "json_500");

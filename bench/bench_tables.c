@@ -31,6 +31,17 @@ sqlite3_stmt *bench_prepare(sqlite3 *db, const char *sql)
     return stmt;
 }
 
+double bench_number(sqlite3 *db, const char *sql)
+{
+    sqlite3_stmt *stmt = bench_prepare(db, sql);
+    if (sqlite3_step(stmt) != SQLITE_ROW) {
+        bench_die("%s: %s", sql, sqlite3_errmsg(db));
+    }
+    double value = sqlite3_column_double(stmt, 0);
+    sqlite3_finalize(stmt);
+    return value;
+}
+
 sqlite3 *bench_open(const char *path, const char *extension, const char *pragma)
 {
     sqlite3 *db;

@@ -15,17 +15,6 @@
 
 enum { TEXT_ROWS = 100000, TEXT_ROUNDS = 9, TEXT_TRAIN_BYTES = 2 << 20 };
 
-static double text_number(sqlite3 *db, const char *sql)
-{
-    sqlite3_stmt *stmt = bench_prepare(db, sql);
-    if (sqlite3_step(stmt) != SQLITE_ROW) {
-        bench_die("%s: %s", sql, sqlite3_errmsg(db));
-    }
-    double value = sqlite3_column_double(stmt, 0);
-    sqlite3_finalize(stmt);
-    return value;
-}
-
 static double text_step(void *context, size_t round)
 {
     sqlite3_stmt *stmt = context;
@@ -48,12 +37,12 @@ static void text_line_open(const char *measurement, double count)
 
 static void text_measure_sizes(sqlite3 *db)
 {
-    double raw = text_number(db, "SELECT sum(length(meta)) FROM test");
-    double with = text_number(db, "SELECT sum(length(with_dict)) FROM test") / raw;
-    double without = text_number(db, "SELECT sum(length(without)) FROM test") / raw;
+    double raw = bench_number(db, "SELECT sum(length(meta)) FROM test");
+    double with = bench_number(db, "SELECT sum(length(with_dict)) FROM test") / raw;
+    double without = bench_number(db, "SELECT sum(length(without)) FROM test") / raw;
     text_line_open("packed size over the text", TEXT_ROWS / 2);
     bench_line_number("bytes_per_row", raw / (TEXT_ROWS / 2));
-    bench_line_number("dict_bytes", text_number(db, "SELECT length(bytes) FROM vecshard_dict"));
+    bench_line_number("dict_bytes", bench_number(db, "SELECT length(bytes) FROM vecshard_dict"));
     bench_line_number("without_dictionary", without);
     bench_line_bar("size with a dictionary", with, "at most", 0.35, "of the text");
     bench_line_close();
@@ -70,8 +59,8 @@ static void text_measure_training(sqlite3 *db)
     sqlite3_stmt *stmt = bench_prepare(db, "SELECT length(vec_train_dict(meta)) FROM sample");
     bench_entry entry = {text_step, stmt, {0}};
     bench_race(&entry, 1, TEXT_ROUNDS);
-    text_line_open("training", text_number(db, "SELECT count(*) FROM sample"));
-    bench_line_number("sample_bytes", text_number(db, "SELECT sum(length(meta)) FROM sample"));
+    text_line_open("training", bench_number(db, "SELECT count(*) FROM sample"));
+    bench_line_number("sample_bytes", bench_number(db, "SELECT sum(length(meta)) FROM sample"));
     bench_line_times(&entry, TEXT_ROUNDS);
     bench_line_bar("training on 2 MiB", bench_percentile(&entry, TEXT_ROUNDS, 50.0), "at most", 0.2,
                    "s");
@@ -122,11 +111,11 @@ static void text_measure_cold(sqlite3 *db)
                                "GLOB 'text/*')";
     bench_exec(db, "CREATE VIRTUAL TABLE cold USING vecshard(v float[2], +meta TEXT);"
                    "INSERT INTO cold(rowid, v, meta) SELECT id, zeroblob(8), meta FROM docs");
-    double warm = text_number(db, size), start = bench_now();
+    double warm = bench_number(db, size), start = bench_now();
     bench_exec(db, "INSERT INTO cold(cold, arg) VALUES ('tier', 'cold')");
-    double seconds = bench_now() - start, packed = text_number(db, size);
-    if (text_number(db, "SELECT count(*) FROM docs JOIN cold ON cold.rowid = docs.id WHERE "
-                        "cold.meta IS docs.meta") != TEXT_ROWS) {
+    double seconds = bench_now() - start, packed = bench_number(db, size);
+    if (bench_number(db, "SELECT count(*) FROM docs JOIN cold ON cold.rowid = docs.id WHERE "
+                         "cold.meta IS docs.meta") != TEXT_ROWS) {
         bench_die("a text of a cold table came back as another one");
     }
     start = bench_now();
@@ -153,8 +142,9 @@ int main(int argc, char **argv)
                    "CREATE TABLE test AS SELECT meta, vec_pack_text(meta, (SELECT id FROM "
                    "vecshard_dict)) AS with_dict, vec_pack_text(meta) AS without FROM docs WHERE "
                    "id % 2 = 1");
-    if (text_number(db, "SELECT count(*) FROM test WHERE vec_unpack_text(with_dict) IS NOT meta OR "
-                        "vec_unpack_text(without) IS NOT meta") != 0.0) {
+    if (bench_number(db,
+                     "SELECT count(*) FROM test WHERE vec_unpack_text(with_dict) IS NOT meta OR "
+                     "vec_unpack_text(without) IS NOT meta") != 0.0) {
         bench_die("a text came back as another one");
     }
     text_measure_sizes(db);

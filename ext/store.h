@@ -48,7 +48,7 @@ typedef enum vs_vector_statement {
     VS_SQL_VECTORS_DELETE, /* rows ?1 to ?2 */
     VS_SQL_CODES_SET,
     VS_SQL_CODES_DELETE, /* rows ?1 to ?2 */
-    VS_SQL_COLD,         /* data of a row of t_cold */
+    VS_SQL_COLD,         /* stamp and data of a row of t_cold */
     VS_SQL_COLD_STAMP,
     VS_SQL_COLD_SET,
     VS_SQL_COLD_DELETE, /* rows ?1 to ?2 */

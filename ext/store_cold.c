@@ -102,79 +102,83 @@ static int cold_decode(const vs_store *store, int vector, int64_t number, const 
     return rc;
 }
 
-/* Reads the stamp of a block: *out_found 0 when there is none. */
-static int cold_read_stamp(vs_store *store, int vector, int64_t number, uint8_t *out,
-                           int *out_found, vs_err *err)
+/* Steps to the row of a block, and takes its stamp, which is the first column. SQLITE_ROW;
+ * SQLITE_DONE: there is none. The caller ends the statement, if there is one. */
+static int cold_step(vs_store *store, int vector, int64_t number, vs_vector_statement which,
+                     sqlite3_stmt **out, uint8_t stamp[VS_STAMP_BYTES], vs_err *err)
 {
-    sqlite3_stmt *stmt;
-    *out_found = 0;
-    int rc = vs_store_vector_statement_get(store, vector, VS_SQL_COLD_STAMP, &stmt, err);
+    *out = NULL;
+    int rc = vs_store_vector_statement_get(store, vector, which, out, err);
     if (rc != SQLITE_OK) {
         return rc;
     }
-    (void)sqlite3_bind_int64(stmt, 1, number);
-    rc = sqlite3_step(stmt);
+    (void)sqlite3_bind_int64(*out, 1, number);
+    rc = sqlite3_step(*out);
     if (rc == SQLITE_ROW) {
-        int is_blob = sqlite3_column_type(stmt, 0) == SQLITE_BLOB;
-        const void *stamp = is_blob ? sqlite3_column_blob(stmt, 0) : NULL;
-        *out_found = stamp != NULL && sqlite3_column_bytes(stmt, 0) == VS_STAMP_BYTES;
-        if (*out_found) {
-            memcpy(out, stamp, VS_STAMP_BYTES);
-        } else {
-            rc = vs_error(err, SQLITE_CORRUPT_VTAB,
-                          "%s: block %lld of \"%s_cold%d\" has no stamp of %d bytes", store->label,
-                          (long long)number, store->table, vector, VS_STAMP_BYTES);
+        int is_blob = sqlite3_column_type(*out, 0) == SQLITE_BLOB;
+        const void *found = is_blob ? sqlite3_column_blob(*out, 0) : NULL;
+        if (found == NULL || sqlite3_column_bytes(*out, 0) != VS_STAMP_BYTES) {
+            return vs_error(err, SQLITE_CORRUPT_VTAB,
+                            "%s: block %lld of \"%s_cold%d\" has no stamp of %d bytes",
+                            store->label, (long long)number, store->table, vector, VS_STAMP_BYTES);
         }
+        memcpy(stamp, found, VS_STAMP_BYTES);
     }
-    return vs_store_done(store, stmt, rc, "reading the stamp of a cold block", err);
+    return rc;
 }
 
-/* Reads a block that has this stamp. */
-static int cold_read(vs_store *store, int vector, int64_t number, vs_cold_block *out, vs_err *err)
+/* Is the block that was read last this one, and as it is in the table now? */
+static int cold_is_same(vs_store *store, int vector, int64_t number, const vs_store_cold *cold,
+                        int *out, vs_err *err)
+{
+    uint8_t stamp[VS_STAMP_BYTES];
+    sqlite3_stmt *stmt;
+    *out = 0;
+    if (!cold->is_open || cold->number != number) {
+        return SQLITE_OK;
+    }
+    int rc = cold_step(store, vector, number, VS_SQL_COLD_STAMP, &stmt, stamp, err);
+    *out = rc == SQLITE_ROW && memcmp(cold->stamp, stamp, sizeof stamp) == 0;
+    return stmt == NULL ? rc : vs_store_done(store, stmt, rc, "reading a cold block's stamp", err);
+}
+
+/* Reads a block with its stamp: not open when there is none. */
+static int cold_read(vs_store *store, int vector, int64_t number, vs_store_cold *cold, vs_err *err)
 {
     sqlite3_stmt *stmt;
-    int rc = vs_store_vector_statement_get(store, vector, VS_SQL_COLD, &stmt, err);
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-    (void)sqlite3_bind_int64(stmt, 1, number);
-    rc = sqlite3_step(stmt);
+    cold_close(cold);
+    int rc = cold_step(store, vector, number, VS_SQL_COLD, &stmt, cold->stamp, err);
     if (rc == SQLITE_ROW) {
-        int is_blob = sqlite3_column_type(stmt, 0) == SQLITE_BLOB;
-        const uint8_t *data = is_blob ? sqlite3_column_blob(stmt, 0) : NULL;
-        size_t n = (size_t)sqlite3_column_bytes(stmt, 0);
-        rc = cold_decode(store, vector, number, data, n, out, err);
+        int is_blob = sqlite3_column_type(stmt, 1) == SQLITE_BLOB;
+        const uint8_t *data = is_blob ? sqlite3_column_blob(stmt, 1) : NULL;
+        size_t n = (size_t)sqlite3_column_bytes(stmt, 1);
+        rc = cold_decode(store, vector, number, data, n, &cold->block, err);
+        cold->is_open = rc == SQLITE_OK;
+        cold->number = number;
     }
-    return vs_store_done(store, stmt, rc, "reading a cold block", err);
+    rc = stmt == NULL ? rc : vs_store_done(store, stmt, rc, "reading a cold block", err);
+    if (!cold->is_open) {
+        cold_close(cold); /* what an error left */
+    }
+    return rc;
 }
 
 /* A block, decoded: *out NULL when there is none. It is the store's, until another one is read. */
 static int cold_open(vs_store *store, int vector, int64_t number, vs_store_cold **out, vs_err *err)
 {
-    uint8_t stamp[VS_STAMP_BYTES];
-    int is_found = 0;
+    int is_same = 0;
     *out = NULL;
     int rc = cold_room(store);
-    if (rc == SQLITE_OK) {
-        rc = cold_read_stamp(store, vector, number, stamp, &is_found, err);
-    }
-    if (rc != SQLITE_OK || !is_found) {
+    if (rc != SQLITE_OK) {
         return rc;
     }
     vs_store_cold *cold = &store->cold[vector];
-    if (!cold->is_open || cold->number != number || memcmp(cold->stamp, stamp, sizeof stamp) != 0) {
-        cold_close(cold);
-        rc = cold_read(store, vector, number, &cold->block, err);
-        if (rc != SQLITE_OK) {
-            cold_close(cold);
-            return rc;
-        }
-        cold->is_open = 1;
-        cold->number = number;
-        memcpy(cold->stamp, stamp, sizeof stamp);
+    rc = cold_is_same(store, vector, number, cold, &is_same, err);
+    if (rc == SQLITE_OK && !is_same) {
+        rc = cold_read(store, vector, number, cold, err);
     }
-    *out = cold;
-    return SQLITE_OK;
+    *out = rc == SQLITE_OK && cold->is_open ? cold : NULL;
+    return rc;
 }
 
 int vs_store_cold_group(vs_store *store, int vector, int64_t group, uint8_t *out, int *out_found,

@@ -171,7 +171,9 @@ char *vs_store_vector_sql(const vs_store *store, int vector, vs_vector_statement
     int is_codes = which == VS_SQL_CODES_SET || which == VS_SQL_CODES_DELETE;
     const char *role = is_cold ? "cold" : is_codes ? "codes" : "vectors";
     const char *form = "SELECT data FROM \"%w\".\"%w_%s%d\" WHERE id = ?1";
-    if (which == VS_SQL_COLD_STAMP) {
+    if (which == VS_SQL_COLD) {
+        form = "SELECT stamp, data FROM \"%w\".\"%w_%s%d\" WHERE id = ?1";
+    } else if (which == VS_SQL_COLD_STAMP) {
         form = "SELECT stamp FROM \"%w\".\"%w_%s%d\" WHERE id = ?1";
     } else if (which == VS_SQL_COLD_SET) {
         form = "INSERT OR REPLACE INTO \"%w\".\"%w_%s%d\"(id, stamp, data) VALUES(?1, ?2, ?3)";
