@@ -12,8 +12,8 @@
 #
 # Environment: JOBS (tests at a time), ONLY (run only jobs whose name contains this word).
 #
-# A run keeps its logs and scratch files in a folder of its own, VS_TEST_DIR, so that several may go
-# on at once; it is removed when nothing failed.
+# A run keeps its logs and scratch files in a folder of its own, so that several may go on at once;
+# each job's VS_TEST_DIR is a folder in it. It is removed when nothing failed.
 #
 # The last line is "N passed, N failed", in test cases: each cmocka test, each SQL file, each SQL
 # block of a document, each corpus, each package check; run_one.sh says how they are counted.
@@ -25,9 +25,7 @@ cd "$(dirname "$0")/.." || exit 2
 parts=${*:-kernels fuzz package fault differential unit sql docs}
 jobs=${JOBS:-1}
 mkdir -p build/test
-VS_TEST_DIR=$(mktemp -d "$PWD/build/test/run.XXXXXX") || exit 2
-export VS_TEST_DIR
-out=$VS_TEST_DIR
+out=$(mktemp -d "$PWD/build/test/run.XXXXXX") || exit 2
 
 # add PART NAME SECONDS COMMAND: one job. Results of a part are summed up.
 add() {
@@ -112,6 +110,13 @@ for part in $parts; do
         END {printf "%-14s %6d passed %6d failed %8d s\n", part, passed, failed, seconds}' \
         "$out/counts"
 done
+# Once more at the end, where whoever reads only the end of a long log sees it; a full disk makes
+# builds fail in ways that do not look like it.
+if [ -e "$out/failed" ]; then
+    echo
+    sed 's/^/FAILED: /' "$out/failed"
+    df -Pk "$out" | awk 'NR == 2 {printf "free on the disk of %s: %d MB\n", $6, $4 / 1024}'
+fi
 awk '{passed += $2; failed += $3}
     END {printf "\n%d passed, %d failed\n", passed, failed; exit failed > 0 || passed == 0}' \
     "$out/counts" || exit 1

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs one job of run_all.sh, prints one line about it (and its output when it failed), and appends
-# "part passed failed seconds" to OUT/counts.
+# "part passed failed seconds" to OUT/counts, and its name to OUT/failed when it failed.
 #
 #   sh test/run_one.sh OUT "part<TAB>name<TAB>seconds<TAB>command"
 #
@@ -16,9 +16,14 @@ IFS=$tab read -r part name limit command <<END
 $2
 END
 
-log="$out/$(echo "$name" | tr -c 'A-Za-z0-9.\n' '_').log"
+word=$(echo "$name" | tr -c 'A-Za-z0-9.\n' '_')
+log="$out/$word.log"
+# Files that the job makes go with it when it is good: the copies of the tree that package checks
+# build in would fill a small disk.
+scratch="$out/$word"
+mkdir -p "$scratch"
 start=$(date +%s)
-CMOCKA_MESSAGE_OUTPUT=stdout \
+VS_TEST_DIR=$scratch CMOCKA_MESSAGE_OUTPUT=stdout \
 ASAN_OPTIONS=allow_user_segv_handler=0:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 \
     timeout --kill-after=5 "$limit" sh -c "exec env $command" > "$log" 2>&1 < /dev/null
 status=$?
@@ -50,10 +55,12 @@ failed=${counts#* }
 echo "$part $passed $failed $seconds" >> "$out/counts"
 
 if [ "$failed" -eq 0 ]; then
+    rm -rf "$scratch"
     echo "$name: $passed passed (${seconds} s)"
 else
     reason="exit status $status"
     [ "$status" -ne 124 ] || reason="stopped after $limit s"
+    echo "$name ($reason)" >> "$out/failed"
     # Only what matters of a long log; the whole of it stays in the file.
     echo "$name: $passed passed, $failed FAILED ($reason; $log)
 $(grep -v -e '^\[ RUN ' -e '^\[       OK' -e '^ok ' "$log" | tail -n 60 | sed 's/^/    /')"

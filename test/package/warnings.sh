@@ -6,5 +6,5 @@ cd "$(dirname "$0")/../.." || exit 2
 folder=$work/clang
 copy_tree "$folder"
 check_run builds_with_clang_without_a_warning make -s -C "$folder" CC=clang all
-check_run tests_build_with_clang_without_a_warning make -s -C "$folder" CC=clang CFLAGS=-O0 test-programs
+check_run tests_build_with_clang_without_a_warning make -s -C "$folder" CC=clang CFLAGS='-O0 -g0' test-programs
 check_done
