@@ -28,13 +28,24 @@ SYSTEM  := $(shell uname -s)
 
 # ---------------------------------------------------------------------------------- sources
 
-sources := $(wildcard ext/*.c kernels/*.c kernels/*/*.c)
-support := $(wildcard test/*.c test/differential/model_*.c)
+# Programs of the package checks and of gpu-check, which are no tests by themselves.
+gpu_programs := test/gpu/load $(patsubst %.c,%,$(wildcard test/gpu/check_*.c))
+
+# kernels/cuda is the GPU module, a library of its own.
+sources := $(filter-out kernels/cuda/%,$(wildcard ext/*.c kernels/*.c kernels/*/*.c))
+# The GPU module over a device in host memory: also a library, for tests that open one.
+fake    := kernels/cuda/module.c kernels/cuda/queries.c kernels/cuda/query_pass.c \
+           test/gpu/fake.c test/gpu/host_run.c test/gpu/host_apart.c
+support := $(wildcard test/*.c test/differential/model_*.c) kernels/cuda/module.c \
+           kernels/cuda/queries.c kernels/cuda/query_pass.c \
+           $(filter-out test/gpu/test_% $(gpu_programs:%=%.c),$(wildcard test/gpu/*.c))
 unit         := $(wildcard test/unit/test_*.c)
 kernel_tests := $(wildcard test/kernels/test_*.c)
 fault        := $(wildcard test/fault/test_*.c)
 differential := $(wildcard test/differential/test_*.c)
-cmocka_tests := $(unit) $(kernel_tests) $(fault) $(differential)
+gpu          := $(wildcard test/gpu/test_*.c)
+gpu_checks   := $(wildcard test/gpu/check_*.c)
+cmocka_tests := $(unit) $(kernel_tests) $(fault) $(differential) $(gpu) $(gpu_checks)
 fuzzers      := $(wildcard test/fuzz/fuzz_*.c)
 
 # ------------------------------------------------------------------------------------ flags
@@ -95,6 +106,9 @@ asan_tests   := $(cmocka_tests:%.c=build/asan/%)
 asan_replay  := $(fuzzers:%.c=build/asan/%)
 asan_runner  := build/asan/test/sql/run
 
+fake_library      := build/test/gpu/vecshard_cuda_fake.so
+asan_fake_library := build/asan/test/gpu/vecshard_cuda_fake.so
+
 fuzz_objects  := $(sources:%.c=build/fuzz/%.o) $(support:%.c=build/fuzz/%.o)
 fuzz_programs := $(fuzzers:%.c=build/fuzz/%)
 
@@ -132,6 +146,57 @@ $(foreach v,release static asan fuzz,$(eval $(call variant,$(v))))
 .PHONY: FORCE
 FORCE:
 
+# --------------------------------------------------------------------------- the GPU module
+
+# A library of its own, opened at run time where there is a GPU. nvcc makes device.cu alone; the rest
+# is plain C, and gcc links it, against the static runtime of nvcc's own toolkit.
+NVCC         ?= $(firstword $(shell command -v nvcc) $(wildcard /usr/local/cuda/bin/nvcc))
+NVCCFLAGS    ?= -O3
+cuda_library := vecshard_cuda.so
+cuda_sources := kernels/cuda/module.c kernels/cuda/queries.c kernels/cuda/query_pass.c \
+                kernels/cuda/nvml.c
+cuda_objects := $(cuda_sources:%.c=build/release/%.o) build/cuda/device.o
+cuda_headers := $(wildcard kernels/cuda/*.h) kernels/half.h
+
+# Machine code for the cards there are, and PTX for those to come.
+cuda_archs   := 75 80 86 89 90 100 120
+cuda_targets := $(foreach a,$(cuda_archs),-gencode arch=compute_$(a),code=sm_$(a)) \
+                -gencode arch=compute_90,code=compute_90
+cuda_host    := -fPIC,-fvisibility=hidden,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics,-Wall
+cuda_compile  = $(NVCC) -std=c++17 $(NVCCFLAGS) -I. -DNDEBUG $(cuda_targets) -t $(JOBS) \
+                -Xfatbin -compress-all -compress-mode=size -Xptxas -v \
+                -diag-suppress 177 -Xcompiler $(cuda_host),-ffile-prefix-map=$(CURDIR)=.
+cuda_top      = $(shell $(NVCC) --dryrun -c -x cu /dev/null -o /dev/null 2>&1 | sed -n 's/^\#\$$ TOP=//p')
+cuda_runtime  = $(firstword $(wildcard $(foreach d,lib64 lib targets/x86_64-linux/lib,\
+                $(cuda_top)/$(d)/libcudart_static.a)))
+
+## cuda           builds the GPU module, vecshard_cuda.so; needs NVIDIA's compiler, nvcc
+.PHONY: cuda
+cuda:
+	@[ -n '$(NVCC)' ] || { echo 'make cuda: nvcc is neither in PATH nor in /usr/local/cuda/bin;' \
+	    'install the CUDA toolkit, 13.0 or newer, or say NVCC=/path/to/nvcc' >&2; exit 1; }
+	$(MAKE) $(cuda_library)
+
+$(cuda_library): $(cuda_objects) build/cuda/exports.map
+	$(call say,LD)gcc -shared $(LDFLAGS) -s -o $@ $(cuda_objects) $(cuda_runtime) \
+	    -Wl,--version-script=build/cuda/exports.map -Wl,--exclude-libs,ALL -Wl,-z,defs \
+	    -Wl,-z,relro -Wl,-z,now -Wl,-z,nodelete -Wl,--as-needed -ldl -lrt -lpthread -lm
+
+# What ptxas says of registers and spills is kept for the checks.
+build/cuda/device.o: kernels/cuda/device.cu $(cuda_headers) build/flags.cuda
+	@mkdir -p $(@D)
+	$(call say,NVCC)$(cuda_compile) -c -o $@ $< > build/cuda/report.txt 2>&1 || \
+	    { cat build/cuda/report.txt >&2; exit 1; }
+
+build/cuda/exports.map:
+	@mkdir -p $(@D)
+	@echo '{global: vecshard_cuda_v1; local: *;};' > $@
+
+build/flags.cuda: FORCE
+	@mkdir -p $(@D)
+	@echo '$(cuda_compile)' > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
 # ------------------------------------------------------------------------------------ tests
 
 ## demo           installs what is missing, builds, and searches 5,000 definitions by meaning
@@ -150,7 +215,7 @@ test:
 
 ## test-programs  builds the tests without running them
 .PHONY: test-programs
-test-programs: $(test_programs) $(replay_programs) $(runner)
+test-programs: $(test_programs) $(replay_programs) $(runner) $(fake_library)
 
 $(test_programs): build/%: build/static/%.o $(static_objects) $(support_objects)
 	@mkdir -p $(@D)
@@ -160,6 +225,10 @@ $(replay_programs): build/%: build/static/%.o build/static/test/fuzz/replay.o $(
                             $(support_objects)
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(LDFLAGS) -o $@ $^ $(test_libs)
+
+$(fake_library): $(fake:%.c=build/static/%.o)
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) -shared $(LDFLAGS) -Wl,-z,defs -o $@ $^ -lm -lpthread
 
 # The runner loads the extension as any host does, so it is linked to SQLite alone.
 $(runner): test/sql/run.c build/flags.release
@@ -180,10 +249,14 @@ check-asan:
 	JOBS='$(JOBS)' ONLY='$(ONLY)' sh test/run_all.sh asan
 
 .PHONY: asan-programs
-asan-programs: $(asan_tests) $(asan_replay) $(asan_runner)
+asan-programs: $(asan_tests) $(asan_replay) $(asan_runner) $(asan_fake_library)
 
 $(asan_tests): build/asan/%: build/asan/%.o $(asan_objects)
 	$(call say,LD)$(CLANG) $(asan_flags) $(LDFLAGS) -o $@ $^ $(test_libs)
+
+# Sanitizers are in the program that loads it.
+$(asan_fake_library): $(fake:%.c=build/asan/%.o)
+	$(call say,LD)$(CLANG) -shared $(asan_flags) $(LDFLAGS) -o $@ $^ -lm -lpthread
 
 $(asan_replay): build/asan/%: build/asan/%.o build/asan/test/fuzz/replay.o $(asan_objects)
 	$(call say,LD)$(CLANG) $(asan_flags) $(LDFLAGS) -o $@ $^ $(test_libs)
@@ -204,6 +277,22 @@ fuzz-programs: $(fuzz_programs)
 
 $(fuzz_programs): build/fuzz/%: build/fuzz/%.o $(fuzz_objects)
 	$(call say,LD)$(CLANG) $(asan_flags) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(test_libs)
+
+## gpu-check      tests and measures the GPU module on a machine with a GPU, in less than 8 minutes
+.PHONY: gpu-check
+gpu-check:
+	sh test/gpu/check.sh
+
+# What it runs, but for the module itself.
+.PHONY: gpu-programs
+gpu-programs: $(fake_library) $(gpu_checks:%.c=build/%) \
+              $(patsubst %.c,build/%,$(wildcard test/gpu/test_gpu_sql_*.c))
+
+## gpu-kit        copies the libraries that gpu-check needs into build/gpu-kit, for a bare machine
+.PHONY: gpu-kit
+gpu-kit:
+	sh .ci/packages.sh gpu
+	sh test/gpu/kit.sh
 
 ## bench          measures speed, one JSON line per measurement
 .PHONY: bench
@@ -227,6 +316,7 @@ documents  := LICENSE $(wildcard README.md docs/*.md)
 install: all
 	install -d $(libdir)/pkgconfig $(includedir) $(docdir)
 	install -m 755 $(library) $(libdir)/$(library)
+	[ ! -e $(cuda_library) ] || install -m 755 $(cuda_library) $(libdir)/$(cuda_library)
 	install -m 644 ext/vecshard.h $(includedir)/vecshard.h
 	install -m 644 $(documents) $(docdir)
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' vecshard.pc.in \
@@ -235,7 +325,7 @@ install: all
 ## uninstall      removes what install copied
 .PHONY: uninstall
 uninstall:
-	rm -f $(libdir)/$(library) $(includedir)/vecshard.h $(libdir)/pkgconfig/vecshard.pc
+	rm -f $(libdir)/$(library) $(libdir)/$(cuda_library) $(includedir)/vecshard.h $(libdir)/pkgconfig/vecshard.pc
 	rm -rf $(docdir)
 
 ## dist           writes dist/vecshard.c and dist/vecshard.h: everything in one file, for static use
@@ -253,12 +343,12 @@ dist/vecshard.h: ext/vecshard.h
 ## clean          removes everything built
 .PHONY: clean
 clean:
-	rm -rf build dist vecshard.so vecshard.dylib
+	rm -rf build dist vecshard.so vecshard.dylib vecshard_cuda.so
 
 ## format         rewrites the C sources with clang-format
 .PHONY: format
 format:
-	clang-format -i $(wildcard ext/*.[ch] kernels/*.[ch] kernels/*/*.[ch] test/*.[ch] test/*/*.[ch] bench/*.[ch])
+	clang-format -i $(wildcard kernels/cuda/*.cu ext/*.[ch] kernels/*.[ch] kernels/*/*.[ch] test/*.[ch] test/*/*.[ch] bench/*.[ch])
 
 ## help           this list
 .PHONY: help

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing to build and run: sh .ci/packages.sh demo|test
+# Installs what is missing to build and run: sh .ci/packages.sh demo|test|gpu
 #
 # Looks for the programs, headers and libraries themselves, so it also accepts those that did not
 # come from a Debian package, and calls apt-get only when something is missing. Without root it
@@ -23,9 +23,9 @@ want() {
 
 set_name=${1:-}
 case $set_name in
-demo | test) ;;
+demo | test | gpu) ;;
 *)
-    echo "usage: sh .ci/packages.sh demo|test" >&2
+    echo "usage: sh .ci/packages.sh demo|test|gpu" >&2
     exit 2
     ;;
 esac
@@ -34,18 +34,22 @@ want gcc command cc
 want libc6-dev header stdio.h
 want make command make
 want libsqlite3-dev header sqlite3ext.h
-want sqlite3 command sqlite3
+[ "$set_name" = gpu ] || want sqlite3 command sqlite3
 # The static library, not only the header, is what the extension takes.
 want libzstd-dev file "$(cc -print-file-name=libzstd.a 2> /dev/null || echo libzstd.a)"
 
-if [ "$set_name" = test ]; then
+if [ "$set_name" != demo ]; then
     want gcc command gcc
     want libcmocka-dev header cmocka.h
+fi
+if [ "$set_name" = test ]; then
     want clang command clang
     want libclang-rt-14-dev file "$(clang -print-resource-dir 2> /dev/null)/lib/linux/libclang_rt.fuzzer-x86_64.a"
     want valgrind command valgrind
     want pkg-config command pkg-config
     want python3 command python3
+    want g++ command g++
+    want python3-venv file "$(/usr/bin/python3 -c 'import ensurepip; print(ensurepip.__file__)' 2> /dev/null || echo ensurepip)"
     want binutils command readelf
     want qemu-user command qemu-aarch64
     want gcc-aarch64-linux-gnu command aarch64-linux-gnu-gcc

@@ -3,7 +3,8 @@
 #
 #   sh test/run_all.sh [part...]     without arguments: every part but asan
 #
-#   unit kernels differential fault   cmocka programs; unit, differential and fault on both SQLites
+#   unit kernels gpu differential fault   cmocka programs; unit, differential, fault
+#            and what of gpu runs SQL on both SQLites; gpu is the GPU module on the host
 #   sql      golden tests, also in a defensive host and on the scalar level; refusal of an old SQLite
 #   fuzz     replay of the fuzzers' corpora; half a minute of fuzzing what decodes compressed bytes
 #   docs     the SQL blocks of README.md and docs/
@@ -22,7 +23,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 2
 
 # The longest first, so that they do not stand alone at the end.
-parts=${*:-kernels fuzz package fault differential unit sql docs}
+parts=${*:-kernels fuzz package fault differential unit gpu sql docs}
 jobs=${JOBS:-1}
 mkdir -p build/test
 out=$(mktemp -d "$PWD/build/test/run.XXXXXX") || exit 2
@@ -40,8 +41,13 @@ add_programs() {
     for source in "test/$2"/test_*.c; do
         [ -e "$source" ] || continue
         name=$(basename "$source" .c)
-        case $2 in
-        kernels) add "$1" "$2/$name" 600 "build/$3test/$2/$name" ;;
+        case $2/$name in
+        gpu/test_gpu_sql_*) runs_sql=1 ;;
+        kernels/* | gpu/*) runs_sql= ;;
+        *) runs_sql=1 ;;
+        esac
+        case $runs_sql in
+        '') add "$1" "$2/$name" 600 "build/$3test/$2/$name" ;;
         *)
             add "$1" "$2/$name" 300 "build/$3test/$2/$name"
             [ -n "$3" ] || add "$1" "$2/$name (SQLite 3.53)" 300 \
@@ -67,7 +73,7 @@ for part in $parts; do
             add package "$(basename "$script" .sh)" 600 "sh $script"
         done
         ;;
-    fault | unit | differential) add_programs "$part" "$part" "" ;;
+    fault | unit | differential | gpu) add_programs "$part" "$part" "" ;;
     kernels)
         [ ! -e test/kernels/cross.sh ] || add kernels "kernels/cross" 900 "sh test/kernels/cross.sh"
         add_programs kernels kernels ""
@@ -84,7 +90,7 @@ for part in $parts; do
         ;;
     docs) add docs "docs" 300 "sh test/docs/run_docs.sh" ;;
     asan)
-        for folder in unit kernels fault differential; do
+        for folder in unit kernels gpu fault differential; do
             add_programs asan "$folder" asan/
         done
         add_corpora asan asan/
@@ -98,7 +104,7 @@ for part in $parts; do
 done
 
 case " $parts " in
-*" unit "* | *" differential "* | *" fault "* | *" sql "*) sh .ci/sqlite_versions.sh ;;
+*" unit "* | *" differential "* | *" fault "* | *" gpu "* | *" sql "*) sh .ci/sqlite_versions.sh ;;
 esac
 
 : > "$out/counts"

@@ -3,7 +3,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 . test/package/lib/check.sh
-for target in all demo test bench bench-check check-asan fuzz-smoke install uninstall dist clean format; do
+for target in all demo test cuda gpu-check bench bench-check check-asan fuzz-smoke install uninstall dist clean format; do
     check "help_lists_$target" "$(make -s help | grep -c "^$target ")" = 1
 done
 library_time() {
