@@ -27,6 +27,7 @@ export VECSHARD_SO VECSHARD_COMMIT
 warnings="-Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes"
 flags="-std=c11 -O3 $warnings -Werror"
 shared="bench/bench_support.c bench/bench_tables.c"
+kernels='kernels/*.c kernels/arm/*.c kernels/portable/*.c kernels/x86/*.c'
 date=$(date -u +%Y-%m-%d)
 mkdir -p build/bench "$RESULTS"
 
@@ -40,8 +41,7 @@ wanted() {
 
 if wanted kernels; then
     # shellcheck disable=SC2086
-    $CC $flags -ffp-contract=off -o build/bench/bench_kernels bench/bench_kernels.c kernels/*.c \
-        kernels/*/*.c -lm
+    $CC $flags -ffp-contract=off -o build/bench/bench_kernels bench/bench_kernels.c $kernels -lm
     # What a scan lives on. Without arguments the program measures every kernel, for half an hour.
     for kernel in "operation=rank_dot type=float32" "operation=rank_l2sq type=float32" \
         "operation=dot type=int8"; do
@@ -53,7 +53,7 @@ fi
 if wanted half; then
     # shellcheck disable=SC2086
     $CC $flags -O2 -DVS_STATIC -ffp-contract=off -o build/bench/bench_half bench/bench_half.c \
-        ext/half.c bench/bench_support.c kernels/*.c kernels/*/*.c -lsqlite3 -lm
+        ext/half.c bench/bench_support.c $kernels -lsqlite3 -lm
     build/bench/bench_half > "$RESULTS/$date-half.jsonl"
 fi
 
@@ -101,7 +101,7 @@ if any $index_all $store_all; then
     SQLITE_VECTOR_SO=${SQLITE_VECTOR_SO:-$(echo "$peers" | sed -n 2p)}
     export SQLITE_VEC_SO SQLITE_VECTOR_SO
     $CC $flags -ffp-contract=off -o build/bench/bench_index bench/bench_index.c \
-        bench/bench_vectors.c $shared kernels/*.c kernels/*/*.c -lsqlite3 -lm -lpthread
+        bench/bench_vectors.c $shared $kernels -lsqlite3 -lm -lpthread
     $CC $flags -o build/bench/bench_store bench/bench_store.c bench/bench_vectors.c $shared \
         -lsqlite3 -lm -lpthread
     measure bench_index $index_all
@@ -119,7 +119,7 @@ if wanted compress; then
     # shellcheck disable=SC2086
     $CC $flags -O2 -DVS_STATIC -ffp-contract=off -o build/bench/bench_compress \
         bench/bench_compress.c bench/bench_json.c bench/bench_vectors.c $shared ext/frame_*.c \
-        ext/half.c ext/codec.c ext/crc32c.c ext/decimal.c ext/error.c kernels/*.c kernels/*/*.c \
+        ext/half.c ext/codec.c ext/crc32c.c ext/decimal.c ext/error.c $kernels \
         -lsqlite3 -lzstd -lm
     build/bench/bench_compress > "$RESULTS/$date-compress.jsonl"
 fi

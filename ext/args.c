@@ -1,13 +1,15 @@
 /*
  * args.c - the arguments of table functions, while planning and while executing.
  *
- * Calls: error.c.
+ * Calls: error.c, table_tag.c.
  * Called by: the virtual tables.
  * Threads: the connection's.
  */
 #include "args.h"
 
 #include <math.h>
+
+#include "table_tag.h"
 
 int vs_args_find(const sqlite3_index_info *info, int first, int last, int *out)
 {
@@ -24,6 +26,20 @@ int vs_args_find(const sqlite3_index_info *info, int first, int last, int *out)
             return SQLITE_CONSTRAINT;
         }
         out[column - first] = i;
+    }
+    return SQLITE_OK;
+}
+
+int vs_args_check_last(const sqlite3_index_info *info, int device_column, int count,
+                       const char *who, vs_err *err)
+{
+    for (int i = 0; i < info->nConstraint; i++) {
+        if (info->aConstraint[i].iColumn == device_column &&
+            info->aConstraint[i].op == SQLITE_INDEX_CONSTRAINT_EQ) {
+            return vs_error(err, SQLITE_ERROR,
+                            "%s: at most %d arguments (a condition on _device is written +_device)",
+                            who, count);
+        }
     }
     return SQLITE_OK;
 }
@@ -151,6 +167,7 @@ int vs_table_connect(sqlite3 *db, void *aux, const char *schema, sqlite3_vtab **
 
 int vs_table_disconnect(sqlite3_vtab *base)
 {
+    vs_table_tags_free(((vs_table *)base)->conn);
     sqlite3_free(base);
     return SQLITE_OK;
 }

@@ -15,6 +15,13 @@
  */
 int vs_args_find(const sqlite3_index_info *info, int first, int last, int *out);
 
+/*
+ * An argument too many would become a condition on the hidden column behind the arguments, here _device,
+ * and find nothing: an error sentence. `count`: arguments there are at most.
+ */
+int vs_args_check_last(const sqlite3_index_info *info, int device_column, int count,
+                       const char *who, vs_err *err);
+
 /* The text of an argument that is a literal in the statement; NULL when it is known at run time
  * only, or constraint is -1. */
 const char *vs_args_literal(sqlite3_index_info *info, int constraint);
@@ -68,6 +75,7 @@ typedef struct vs_table {
 
 /* xConnect's work: declares the schema and makes a vs_table. */
 int vs_table_connect(sqlite3 *db, void *aux, const char *schema, sqlite3_vtab **out);
-int vs_table_disconnect(sqlite3_vtab *base); /* xDisconnect */
+/* xDisconnect; also finalizes statements that searches keep with the connection (table_tag.h). */
+int vs_table_disconnect(sqlite3_vtab *base);
 
 #endif

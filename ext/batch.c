@@ -6,185 +6,25 @@
  * search (scorer.c), and what is left gets its canonical distance: the answers are those of single
  * searches, bit for bit.
  *
- * Calls: rows.c, scorer.c, collector.c, distance.c, value.c, plan.c, metrics.c, kernels.
+ * Calls: rows.c, scorer.c, collector.c, gpu_table.c, distance.c, value.c, plan.c, poll.c, metrics.c, kernels.
  * Called by: vtab_batch.c.
  * Threads: the connection's.
  */
 #include "batch.h"
 
+#include "gpu_table.h"
 #include "indexed.h"
+#include "poll.h"
 
 #include <math.h>
 
-/* ---- reading the queries ---- */
+/* ---- one pass ------------------------------------------------------------------------------ */
 
-void vs_queries_free(vs_queries *queries)
+size_t vs_batch_group(int64_t k, int has_gpu)
 {
-    sqlite3_free(queries->data);
-    memset(queries, 0, sizeof *queries);
-}
-
-/* Appends one query, converted to the column's type and checked. */
-static int queries_append(vs_queries *queries, const char *who, const vs_vec *vec,
-                          vs_scratch *scratch, size_t *capacity, vs_err *err)
-{
-    char place[96];
-    vs_vec own;
-    sqlite3_snprintf((int)sizeof place, place, "%s: query %lld", who, (long long)queries->count);
-    if (queries->dim == 0) {
-        queries->dim = vec->dim;
-    }
-    if (vec->dim != queries->dim) {
-        return vs_error(err, SQLITE_ERROR, "%s: dimensions differ: %lld and %lld", place,
-                        (long long)queries->dim, (long long)vec->dim);
-    }
-    size_t bytes = vsk_bytes(queries->type, queries->dim);
-    if (queries->count == VS_BATCH_MAX || (queries->count + 1) * bytes > VS_BATCH_BYTES_MAX) {
-        return vs_error(err, SQLITE_TOOBIG, "%s: a batch has at most %d queries and %d bytes", who,
-                        VS_BATCH_MAX, VS_BATCH_BYTES_MAX);
-    }
-    int rc = vs_value_check_finite(place, vec, err);
-    if (rc == SQLITE_OK) {
-        rc = vs_value_convert(place, vec, queries->type, scratch, &own, err);
-    }
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
-    if (queries->count == *capacity) {
-        size_t grown_capacity = *capacity == 0 ? 16 : 2 * *capacity;
-        unsigned char *grown = sqlite3_realloc64(queries->data, grown_capacity * bytes);
-        if (grown == NULL) {
-            return SQLITE_NOMEM;
-        }
-        queries->data = grown;
-        *capacity = grown_capacity;
-    }
-    memcpy(queries->data + queries->count * bytes, own.data, bytes);
-    queries->count++;
-    return SQLITE_OK;
-}
-
-static int queries_read_blob(vs_queries *queries, const char *who, sqlite3_value *value, size_t dim,
-                             vs_scratch *scratch, vs_err *err)
-{
-    int subtype = vs_value_subtype(value);
-    vsk_type given = subtype >= 0                                          ? (vsk_type)subtype
-                     : queries->type == VSK_I8 || queries->type == VSK_BIT ? queries->type
-                                                                           : VSK_F32;
-    const unsigned char *data = sqlite3_value_blob(value);
-    size_t n = (size_t)sqlite3_value_bytes(value);
-    size_t capacity = 0;
-    if (n > 0 && data == NULL) {
-        return SQLITE_NOMEM;
-    }
-    if (dim == 0) {
-        return SQLITE_OK;
-    }
-    size_t bytes = vsk_bytes(given, dim);
-    if (n % bytes != 0) {
-        return vs_error(
-            err, SQLITE_ERROR,
-            "%s: expected queries of %lld %s elements (a multiple of %lld bytes), found %lld bytes",
-            who, (long long)dim, vsk_type_name(given), (long long)bytes, (long long)n);
-    }
-    for (size_t at = 0; at < n; at += bytes) {
-        vs_vec vec = {data + at, dim, given};
-        int rc = queries_append(queries, who, &vec, scratch, &capacity, err);
-        if (rc != SQLITE_OK) {
-            return rc;
-        }
-    }
-    return SQLITE_OK;
-}
-
-static const char *queries_skip_space(const char *at, const char *end)
-{
-    while (at < end && (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r')) {
-        at++;
-    }
-    return at;
-}
-
-/* [[1,2],[3,4]]: this function reads the outer brackets and commas, the vector parser what is
- * within. */
-static int queries_read_json(vs_queries *queries, const char *who, const char *text, size_t n,
-                             vs_scratch *scratch, vs_err *err)
-{
-    vs_scratch parsed = VS_SCRATCH_INIT;
-    const char *end = text + n;
-    const char *at = queries_skip_space(text, end);
-    size_t capacity = 0;
-    int is_ok = at < end && *at == '[';
-    int rc = SQLITE_OK;
-    at = queries_skip_space(at + is_ok, end);
-    if (is_ok && at < end && *at == ']') { /* no queries */
-        at++;
-    } else {
-        while (is_ok && rc == SQLITE_OK) {
-            const char *close = at < end && *at == '[' ? memchr(at, ']', (size_t)(end - at)) : NULL;
-            vs_vec vec;
-            is_ok = close != NULL;
-            if (!is_ok) {
-                break;
-            }
-            rc = vs_value_parse_json(who, at, (size_t)(close + 1 - at), queries->type, &parsed,
-                                     &vec, err);
-            if (rc == SQLITE_OK) {
-                rc = queries_append(queries, who, &vec, scratch, &capacity, err);
-            }
-            at = queries_skip_space(close + 1, end);
-            if (at < end && *at == ',') {
-                at = queries_skip_space(at + 1, end);
-                continue;
-            }
-            is_ok = at < end && *at == ']';
-            at += is_ok;
-            break;
-        }
-    }
-    vs_scratch_free(&parsed);
-    if (rc == SQLITE_OK && (!is_ok || queries_skip_space(at, end) != end)) {
-        rc = vs_error(err, SQLITE_ERROR,
-                      "%s: queries must be a JSON array of arrays such as '[[1,2],[3,4]]'; "
-                      "malformed at byte %lld",
-                      who, (long long)(at - text));
-    }
-    return rc;
-}
-
-int vs_queries_read(const char *who, sqlite3_value *value, vsk_type type, size_t dim,
-                    vs_queries *out, vs_err *err)
-{
-    vs_scratch scratch = VS_SCRATCH_INIT;
-    int rc;
-    memset(out, 0, sizeof *out);
-    out->type = type;
-    if (sqlite3_value_type(value) == SQLITE_BLOB) {
-        rc = queries_read_blob(out, who, value, dim, &scratch, err);
-    } else if (sqlite3_value_type(value) == SQLITE_TEXT) {
-        const char *text = (const char *)sqlite3_value_text(value);
-        rc = text == NULL ? SQLITE_NOMEM
-                          : queries_read_json(out, who, text, (size_t)sqlite3_value_bytes(value),
-                                              &scratch, err);
-    } else {
-        rc = vs_error(err, SQLITE_MISMATCH,
-                      "%s: queries must be a BLOB of queries one after the other or a JSON array "
-                      "of arrays, found %s",
-                      who, (const char *)sqlite3_value_text(value));
-    }
-    vs_scratch_free(&scratch);
-    if (rc != SQLITE_OK) {
-        vs_queries_free(out);
-    }
-    return rc;
-}
-
-/* ---- one pass ---- */
-
-size_t vs_batch_group(int64_t k)
-{
+    size_t most = has_gpu ? VS_BATCH_GROUP_GPU : VS_BATCH_GROUP_MAX;
     int64_t fits = VS_BATCH_HEAP_BYTES / ((int64_t)sizeof(vsk_hit) * (k > 0 ? k : 1));
-    return fits < 1 ? 1 : fits > VS_BATCH_GROUP_MAX ? VS_BATCH_GROUP_MAX : (size_t)fits;
+    return fits < 1 ? 1 : (uint64_t)fits > most ? most : (size_t)fits;
 }
 
 /* The memory of one pass, in one block behind this structure's pointers. */
@@ -205,7 +45,7 @@ typedef struct batch_pass {
     float *rows_f32;     /* [block_rows][dim] */
     float *queries_f32;  /* [count][dim] */
     float *ranks;        /* [count][block_rows] */
-    sqlite3_stmt *poll;  /* "SELECT 1" */
+    sqlite3_stmt *poll;  /* vs_poll */
 } batch_pass;
 
 static void batch_free(batch_pass *pass)
@@ -237,13 +77,9 @@ static void *batch_alloc(size_t count, size_t size, int *rc)
     return memory;
 }
 
-/* Has the statement been interrupted? A step of any statement tells, also of a host's progress
- * handler. */
 static int batch_poll(batch_pass *pass)
 {
-    int rc = sqlite3_step(pass->poll);
-    (void)sqlite3_reset(pass->poll);
-    return rc == SQLITE_ROW ? SQLITE_OK : rc;
+    return vs_poll(pass->plan->target.db, &pass->poll);
 }
 
 static int batch_init(batch_pass *pass, size_t k, vsk_hit *hits)
@@ -389,19 +225,22 @@ static int batch_gather(batch_pass *pass, vs_rows *rows, vs_err *err)
     return ++pass->block_count == pass->block_rows ? batch_flush(pass) : SQLITE_OK;
 }
 
-static int batch_read_all(batch_pass *pass, const char *who, vs_err *err)
+/* Rows of one source: all, or those between two ids; shown to the GPU, too (NULL: no). */
+static int batch_read(batch_pass *pass, const char *who, vs_rows_order order,
+                      const int64_t range[2], vs_gpu_table *gpu, vs_err *err)
 {
     vs_rows rows;
     vs_rows_shape shape = {who, pass->queries->type, pass->dim, pass->plan->options.skip_bad_rows};
-    int rc = vs_rows_open(&pass->plan->target, &shape,
-                          pass->plan->strategy == VS_BY_INDEX ? VS_ROWS_INDEX : VS_ROWS_TABLE,
-                          pass->plan->index, &rows, err);
+    int rc = vs_rows_open(&pass->plan->target, &shape, order, pass->plan->index, &rows, err);
     if (rc != SQLITE_OK) {
         return rc;
     }
     int job = vs_job_begin(who, pass->plan->target.label, "scan", (int64_t)pass->plan->estimate);
-    rc = vs_rows_start(&rows, 0.0, 0.0, NULL, 0);
+    rc = vs_rows_start(&rows, 0.0, 0.0, range, 2);
     while (rc == SQLITE_OK && (rc = vs_rows_next(&rows, err)) == SQLITE_ROW) {
+        if (gpu != NULL) {
+            vs_gpu_table_row(gpu, &rows);
+        }
         rc = batch_gather(pass, &rows, err);
         if (pass->block_count == 0) {
             vs_job_progress(job, rows.rows_read);
@@ -414,18 +253,88 @@ static int batch_read_all(batch_pass *pass, const char *who, vs_err *err)
     if (rc == SQLITE_DONE) {
         rc = batch_flush(pass);
     }
+    if (rc == SQLITE_OK && gpu != NULL) {
+        vs_gpu_table_leave(gpu);
+    }
+    return rc;
+}
+
+/* ---- on the GPU ------------------------------------------------------------------------------ */
+
+/* Takes the answers of the GPU. *out_done 0: of some query it has none. */
+static int batch_take(batch_pass *pass, const char *who, vs_gpu_table *gpu, int *out_done,
+                      vs_err *err)
+{
+    vs_rows rows;
+    vs_rows_shape shape = {who, pass->queries->type, pass->dim, pass->plan->options.skip_bad_rows};
+    int rc = vs_rows_open(&pass->plan->target, &shape, VS_ROWS_BY_ID, NULL, &rows, err);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    for (size_t i = 0; i < pass->count && rc == SQLITE_OK && *out_done; i++) {
+        rc = vs_gpu_table_finish(gpu, i, &pass->collectors[i], &rows, out_done, err);
+    }
+    pass->counters.rows_read += rows.rows_read;
+    pass->counters.rows_skipped += rows.rows_skipped;
+    vs_rows_close(&rows);
+    return rc;
+}
+
+/* *out_done 0: the GPU could not, and nothing was found. */
+static int batch_offload(batch_pass *pass, const char *who, vs_gpu_table *gpu, int *out_done,
+                         vs_err *err)
+{
+    size_t bytes = vsk_bytes(pass->queries->type, pass->dim);
+    *out_done =
+        vs_gpu_table_start(gpu, pass->queries->data + pass->first * bytes, &pass->filters[0]);
+    if (!*out_done) {
+        return SQLITE_OK;
+    }
+    int rc = SQLITE_OK;
+    for (size_t i = 0; i < gpu->gap_count && rc == SQLITE_OK; i++) {
+        const int64_t range[2] = {gpu->gaps[i].lo, gpu->gaps[i].hi};
+        vs_gpu_table_enter_gap(gpu, i);
+        rc = batch_read(pass, who, VS_ROWS_RANGE, range, gpu, err);
+    }
+    if (rc == SQLITE_OK) {
+        rc = vs_gpu_table_wait(gpu, out_done);
+    }
+    if (rc == SQLITE_OK && *out_done) {
+        rc = batch_take(pass, who, gpu, out_done, err);
+    }
+    for (size_t i = 0; i < pass->count && rc == SQLITE_OK && !*out_done; i++) {
+        vs_collector_restart(&pass->collectors[i]);
+    }
+    return rc;
+}
+
+/* Every row of the table: on the GPU, or by a pass, from which the GPU may take a copy. */
+static int batch_read_all(batch_pass *pass, vs_conn *conn, const char *who, size_t k, vs_err *err)
+{
+    vs_gpu_table gpu;
+    int is_done = 0;
+    int64_t skipped_before = pass->counters.rows_skipped;
+    vs_vec shape = {NULL, pass->dim, pass->queries->type};
+    int rc = vs_gpu_table_begin(&gpu, conn, who, pass->plan, &shape, pass->count, k, err);
+    if (rc == SQLITE_OK && gpu.advice == VS_GPU_TAKE_GPU) {
+        rc = batch_offload(pass, who, &gpu, &is_done, err);
+    }
+    if (rc == SQLITE_OK && !is_done) {
+        vs_gpu_table_enter_pass(&gpu);
+        rc = batch_read(pass, who, VS_ROWS_TABLE, NULL, &gpu, err);
+    }
+    vs_gpu_table_end(&gpu, rc == SQLITE_OK && pass->counters.rows_skipped == skipped_before,
+                     &pass->counters);
     return rc;
 }
 
 /* Through a vecshard table, which takes all queries at once. */
 static int batch_run_indexed(vs_conn *conn, const char *who, const vs_plan *plan,
                              const vs_queries *queries, size_t first, size_t count, size_t k,
-                             vsk_hit *hits, size_t *counts, vs_err *err)
+                             vsk_hit *hits, size_t *counts, vs_counters *counters, vs_err *err)
 {
-    vs_counters counters;
     vs_filter filter;
     int64_t started = vs_metrics_now_ns();
-    memset(&counters, 0, sizeof counters);
     vs_filter_init(&filter);
     if (queries->dim != vs_indexed_spec(plan->indexed)->dim) {
         return vs_error(err, SQLITE_ERROR,
@@ -433,41 +342,42 @@ static int batch_run_indexed(vs_conn *conn, const char *who, const vs_plan *plan
                         (long long)queries->dim, (long long)vs_indexed_spec(plan->indexed)->dim,
                         plan->target.label);
     }
-    int rc = vs_indexed_run(plan->indexed, plan->options.metric,
+    int rc = vs_indexed_run(plan->indexed, &plan->options,
                             queries->data + first * vsk_bytes(queries->type, queries->dim), count,
-                            &filter, k, hits, counts, &counters, err);
+                            &filter, k, hits, counts, counters, err);
     if (rc == SQLITE_OK && conn->settings.stats) {
-        counters.calls = 1;
-        counters.time_ns = vs_metrics_now_ns() - started;
-        vs_metrics_add(&conn->metrics, plan->target.label, who, vs_plan_name(plan), &counters);
+        counters->calls = 1;
+        counters->time_ns = vs_metrics_now_ns() - started;
+        vs_metrics_add(&conn->metrics, plan->target.label, who, vs_plan_name(plan), counters);
     }
     return rc;
 }
 
 int vs_batch_run(vs_conn *conn, const char *who, const vs_plan *plan, const vs_queries *queries,
-                 size_t first, size_t count, size_t k, vsk_hit *hits, size_t *counts, vs_err *err)
+                 size_t first, size_t count, size_t k, vsk_hit *hits, size_t *counts,
+                 vs_counters *out_did, vs_err *err)
 {
     batch_pass pass;
     int64_t started = vs_metrics_now_ns();
     memset(&pass, 0, sizeof pass);
     memset(counts, 0, count * sizeof *counts);
+    memset(out_did, 0, sizeof *out_did);
     if (count == 0 || k == 0) {
         return SQLITE_OK;
     }
     if (plan->strategy == VS_BY_VECSHARD) {
-        return batch_run_indexed(conn, who, plan, queries, first, count, k, hits, counts, err);
+        return batch_run_indexed(conn, who, plan, queries, first, count, k, hits, counts, out_did,
+                                 err);
     }
     pass.plan = plan;
     pass.queries = queries;
     pass.first = first;
     pass.count = count;
     pass.dim = queries->dim;
-    int rc = vs_target_prepare(&plan->target, who, sqlite3_mprintf("SELECT 1"), &pass.poll, err);
+    int rc = batch_init(&pass, k, hits);
     if (rc == SQLITE_OK) {
-        rc = batch_init(&pass, k, hits);
-    }
-    if (rc == SQLITE_OK) {
-        rc = batch_read_all(&pass, who, err);
+        rc = plan->strategy == VS_BY_INDEX ? batch_read(&pass, who, VS_ROWS_INDEX, NULL, NULL, err)
+                                           : batch_read_all(&pass, conn, who, k, err);
     }
     for (size_t i = 0; rc == SQLITE_OK && i < count; i++) {
         vsk_topk_sort(&pass.collectors[i].topk);
@@ -479,6 +389,7 @@ int vs_batch_run(vs_conn *conn, const char *who, const vs_plan *plan, const vs_q
         pass.counters.time_ns = vs_metrics_now_ns() - started;
         vs_metrics_add(&conn->metrics, plan->target.label, who, vs_plan_name(plan), &pass.counters);
     }
+    *out_did = pass.counters;
     batch_free(&pass);
     return rc;
 }

@@ -21,6 +21,13 @@ void vs_filter_init(vs_filter *filter)
     filter->norm_hi = INFINITY;
 }
 
+double vs_filter_floor(const vs_filter *filter)
+{
+    return filter->has_after && filter->after_distance > filter->distance_lo
+               ? filter->after_distance
+               : filter->distance_lo;
+}
+
 int vs_filter_has_id(const vs_filter *filter, int64_t id)
 {
     size_t lo = 0;

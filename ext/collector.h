@@ -24,6 +24,8 @@ typedef struct vs_filter {
 /* A filter that lets every row pass. */
 void vs_filter_init(vs_filter *filter);
 int vs_filter_has_id(const vs_filter *filter, int64_t id);
+/* Rows at a distance below it do not pass. */
+double vs_filter_floor(const vs_filter *filter);
 
 typedef struct vs_collector {
     vs_scorer *scorer;       /* borrowed */

@@ -1,7 +1,7 @@
 /*
  * conn.c - what one database connection shares between its functions and virtual tables.
  *
- * Calls: value.c, metrics.c, norm_profile.c, settings.c, packed_text.c, dict.c.
+ * Calls: value.c, gpu.c, metrics.c, norm_profile.c, settings.c, packed_text.c, dict.c.
  * Called by: vecshard.c and every function and module as user data.
  * Threads: the thread inside a call of the connection.
  */
@@ -51,9 +51,12 @@ void vs_conn_unref(void *user_data)
     vs_packer_free(&conn->packer);
     vs_profile_cache_free(&conn->profiles);
     vs_metrics_free(&conn->metrics);
+    assert(conn->table_tags == NULL);
+    vs_gpu_evict_file(conn->identity, VS_GPU_TABLE);
     void (*after_free)(void) = conn->after_free;
     sqlite3_free(conn);
     if (atomic_fetch_sub(&conn_count, 1) == 1) {
+        vs_gpu_stop();
         vs_cache_clear();
         vs_dict_cache_clear();
         vs_pool_stop();

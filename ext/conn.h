@@ -39,7 +39,8 @@ typedef struct vs_conn {
     vs_settings settings;
     vs_metrics metrics;
     vs_profile_cache profiles;
-    uint64_t stamp_reads; /* times that a table's stamp was read here: see store.h */
+    struct vs_table_tags *table_tags; /* owned: see table_tag.h; gone before the connection is */
+    uint64_t stamp_reads;             /* times that a table's stamp was read here: see store.h */
     uint64_t identity;   /* random: names this connection's memory databases in process-wide keys */
     vs_packer packer;    /* of vec_pack_text and vec_unpack_text */
     int is_reading_dict; /* the table of dictionaries is being read */

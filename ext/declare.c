@@ -644,8 +644,8 @@ static int declare_ordinary(declare_reader *reader, vs_column_spec *column, int 
 
 /* ---- columns --------------------------------------------------------------------------------- */
 
-static const char *const declare_reserved[] = {"rowid",   "distance", "k",    "query",
-                                               "options", "arg",      "rank", NULL};
+static const char *const declare_reserved[] = {"rowid", "distance", "k",       "query", "options",
+                                               "arg",   "rank",     "_device", NULL};
 
 static int declare_check_name(declare_reader *reader, const vs_column_spec *column)
 {
@@ -653,7 +653,7 @@ static int declare_check_name(declare_reader *reader, const vs_column_spec *colu
         if (sqlite3_stricmp(column->name, declare_reserved[i]) == 0) {
             return vs_error(reader->err, SQLITE_ERROR,
                             "%s: a column cannot be named \"%w\": the names rowid, distance, k, "
-                            "query, options, arg and rank are reserved",
+                            "query, options, arg, rank and _device are reserved",
                             reader->who, column->name);
         }
     }
@@ -759,7 +759,7 @@ void vs_declare_free(vs_declaration *declaration)
 }
 
 static const char *const declare_hidden[VS_HIDDEN_COUNT] = {
-    "query", "k", "options", "distance", NULL /* the table */, "arg"};
+    "query", "k", "options", "distance", NULL /* the table */, "arg", "_device"};
 
 int vs_declare_check_table(const char *who, const vs_declaration *declaration, const char *table,
                            vs_err *err)

@@ -14,7 +14,7 @@
 
 #include "error.h"
 
-/* Declared columns: SQLite tells which are used for the first 63 only, and six are hidden. */
+/* Declared columns: SQLite tells which are used for the first 63 only, and seven are hidden. */
 #define VS_COLUMNS_MAX 48
 #define VS_VECTORS_MAX 8            /* vector columns of a table */
 #define VS_DECLARE_CODED_DIM_MIN 32 /* below, a column has no codes */
@@ -91,11 +91,12 @@ int vs_declare_check_table(const char *who, const vs_declaration *declaration, c
 
 /*
  * The schema for sqlite3_declare_vtab: the declared columns, then hidden query, k, options,
- * distance, the command column (named like the table) and arg. sqlite3_malloc'ed; NULL without
- * memory.
+ * distance, the command column (named like the table), arg and _device. sqlite3_malloc'ed; NULL
+ * without memory.
  *
  *     CREATE TABLE x("embedding", "tenant" INTEGER, ..., "query" HIDDEN, "k" HIDDEN,
- *                    "options" HIDDEN, "distance" HIDDEN, "memories" HIDDEN, "arg" HIDDEN)
+ *                    "options" HIDDEN, "distance" HIDDEN, "memories" HIDDEN, "arg" HIDDEN,
+ *                    "_device" HIDDEN)
  *
  * A key column of kind KEY is declared with its type only: SQLite keeps the rowid.
  */
@@ -109,6 +110,7 @@ enum {
     VS_HIDDEN_DISTANCE,
     VS_HIDDEN_COMMAND,
     VS_HIDDEN_ARG,
+    VS_HIDDEN_DEVICE,
     VS_HIDDEN_COUNT
 };
 

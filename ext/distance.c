@@ -36,6 +36,23 @@ int vs_metric_takes(vs_metric metric, vsk_type type)
     return (type == VSK_BIT) == (metric == VS_HAMMING || metric == VS_JACCARD);
 }
 
+/* The cosine of two vectors from their canonical sums. */
+static vs_dist_kind distance_cosine(double dot, double sumsq_a, double sumsq_b, double *out)
+{
+    double product = sumsq_a * sumsq_b;
+    if (!isfinite(dot) || !isfinite(product)) {
+        return VS_DIST_NONFINITE;
+    }
+    if (product == 0.0) {
+        return VS_DIST_NULL;
+    }
+    /* sqrt(x*x) is x, so equal vectors are at distance 0 exactly; rounding elsewhere may leave [-1,
+     * 1] by an ulp. */
+    double cosine = dot / sqrt(product);
+    *out = cosine > 1.0 ? 1.0 : cosine < -1.0 ? -1.0 : cosine;
+    return VS_DIST_VALUE;
+}
+
 vs_dist_kind vs_similarity(vs_metric metric, vsk_type type, const void *a, const void *b,
                            size_t dim, double *out)
 {
@@ -51,56 +68,62 @@ vs_dist_kind vs_similarity(vs_metric metric, vsk_type type, const void *a, const
         return VS_DIST_VALUE;
     }
     k->triple[type](a, b, dim, triple);
-    double product = triple[1] * triple[2];
-    if (!isfinite(triple[0]) || !isfinite(product)) {
+    return distance_cosine(triple[0], triple[1], triple[2], out);
+}
+
+/* A distance, of a value that is one unless it is not finite. */
+static vs_dist_kind distance_finite(double value, double *out)
+{
+    if (!isfinite(value)) {
         return VS_DIST_NONFINITE;
     }
-    if (product == 0.0) {
-        return VS_DIST_NULL;
-    }
-    /* sqrt(x*x) is x, so equal vectors are at distance 0 exactly; rounding elsewhere may leave [-1,
-     * 1] by an ulp. */
-    double cosine = triple[0] / sqrt(product);
-    *out = cosine > 1.0 ? 1.0 : cosine < -1.0 ? -1.0 : cosine;
+    *out = value;
     return VS_DIST_VALUE;
+}
+
+vs_dist_kind vs_distance_of_sums(vs_metric metric, double sum, double sumsq_a, double sumsq_b,
+                                 double *out)
+{
+    double cosine = 0.0;
+    switch (metric) {
+    case VS_L2:
+        return distance_finite(sqrt(sum), out);
+    case VS_DOT: /* not -x: a dot product of 0 is a distance of +0 */
+        return distance_finite(0.0 - sum, out);
+    case VS_COSINE: {
+        vs_dist_kind kind = distance_cosine(sum, sumsq_a, sumsq_b, &cosine);
+        if (kind == VS_DIST_VALUE) {
+            *out = 1.0 - cosine;
+        }
+        return kind;
+    }
+    default:
+        assert(metric == VS_L2SQ);
+        return distance_finite(sum, out);
+    }
 }
 
 vs_dist_kind vs_distance(vs_metric metric, vsk_type type, const void *a, const void *b, size_t dim,
                          double *out)
 {
     const vsk_table *k = vsk_get();
-    double value = 0.0;
+    double triple[3];
     assert(vs_metric_takes(metric, type));
     switch (metric) {
     case VS_L2:
-        value = sqrt(k->l2sq[type](a, b, dim));
-        break;
     case VS_L2SQ:
-        value = k->l2sq[type](a, b, dim);
-        break;
-    case VS_L1:
-        value = k->l1[type](a, b, dim);
-        break;
-    case VS_HAMMING:
-        value = k->hamming(a, b, dim);
-        break;
-    case VS_JACCARD:
-        value = k->jaccard(a, b, dim);
-        break;
+        return vs_distance_of_sums(metric, k->l2sq[type](a, b, dim), 0.0, 0.0, out);
     case VS_DOT:
-    case VS_COSINE: {
-        vs_dist_kind kind = vs_similarity(metric, type, a, b, dim, &value);
-        if (kind == VS_DIST_VALUE) { /* not -x: a dot product of 0 is a distance of +0 */
-            *out = (metric == VS_COSINE ? 1.0 : 0.0) - value;
-        }
-        return kind;
-    }
+        return vs_distance_of_sums(metric, k->dot[type](a, b, dim), 0.0, 0.0, out);
+    case VS_COSINE:
+        k->triple[type](a, b, dim, triple);
+        return vs_distance_of_sums(metric, triple[0], triple[1], triple[2], out);
+    case VS_L1:
+        return distance_finite(k->l1[type](a, b, dim), out);
+    case VS_HAMMING:
+        return distance_finite(k->hamming(a, b, dim), out);
     default:
-        assert(0);
+        assert(metric == VS_JACCARD);
+        return distance_finite(k->jaccard(a, b, dim), out);
     }
-    if (!isfinite(value)) {
-        return VS_DIST_NONFINITE;
-    }
-    *out = value;
-    return VS_DIST_VALUE;
 }

@@ -31,6 +31,14 @@ int vs_metric_takes(vs_metric metric, vsk_type type);
 vs_dist_kind vs_distance(vs_metric metric, vsk_type type, const void *a, const void *b, size_t dim,
                          double *out);
 
+/*
+ * The same from canonical sums (vsk.h) that are known: `sum` is the sum of squared differences for
+ * l2 and l2sq, the dot product for dot and cosine; the sums of squares of both vectors count for
+ * cosine alone. Same bits as vs_distance.
+ */
+vs_dist_kind vs_distance_of_sums(vs_metric metric, double sum, double sumsq_a, double sumsq_b,
+                                 double *out);
+
 /* The similarity behind a distance: for dot the dot product, for cosine the cosine, -1 .. 1. Other
  * metrics have none. */
 vs_dist_kind vs_similarity(vs_metric metric, vsk_type type, const void *a, const void *b,

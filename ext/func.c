@@ -306,15 +306,19 @@ static void func_debug(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 {
     (void)argc;
     (void)argv;
+    vs_gpu_info gpu;
+    vs_gpu_read_info(&gpu);
+    const char *between = gpu.device.name[0] != '\0' ? ", " : "";
     char *text = sqlite3_mprintf("Version: v" VS_VERSION "\n"
                                  "Compiler: " FUNC_COMPILER "\n"
                                  "Kernel levels compiled: %s\n"
                                  "Kernel level in use: %s\n"
                                  "zstd: %s\n"
-                                 "CUDA: not built\n"
+                                 "CUDA: %s%s%s\n"
                                  "SQLite: %s",
                                  vsk_levels_compiled(), vsk_level_name(vsk_level_in_use()),
-                                 vs_codec_zstd_version(), sqlite3_libversion());
+                                 vs_codec_zstd_version(), gpu.device.name, between, gpu.why,
+                                 sqlite3_libversion());
     if (text == NULL) {
         sqlite3_result_error_nomem(ctx);
         return;

@@ -15,7 +15,7 @@
  * A list, or a lower bound of the distance, that follows from a table which the plan under
  * consideration reads later, excludes that plan beside k.
  *
- * Calls: args.c, nearest.c (cost).
+ * Calls: args.c, nearest.c (cost), gpu_use.c, gpu_index.c.
  * Called by: vtab_index.c.
  * Threads: the connection's.
  */
@@ -25,6 +25,8 @@
 
 #include "args.h"
 #include "distance.h"
+#include "gpu_index.h"
+#include "gpu_use.h"
 #include "nearest.h"
 
 /* Costs are in microseconds. */
@@ -351,6 +353,10 @@ static void index_plan_search(index_plan *plan)
         }
     }
     sqlite3_str_appendall(plan->words, plan->k < 0 ? ", stream" : ", k");
+    if (vs_gpu_index_takes(plan->store, plan->vector)) {
+        sqlite3_str_appendall(plan->words, vs_gpu_use_words(plan->store->conn, VS_DEVICE_AUTO,
+                                                            spec->metric, spec->type));
+    }
     info->idxNum = VS_INDEX_SEARCH;
     /* Costs are rounded to some percent: a smaller difference does not count. */
     int is_doubtful = plan->k >= 0 && plan->equalities > 0;

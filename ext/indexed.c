@@ -117,11 +117,12 @@ int vs_indexed_serves(const vs_indexed *indexed, vs_metric metric)
                      : metric == VS_L2 || metric == VS_L2SQ || metric == VS_DOT;
 }
 
-int vs_indexed_run(vs_indexed *indexed, vs_metric metric, const void *queries, size_t count,
-                   const vs_filter *filter, size_t k, vsk_hit *hits, size_t *counts,
+int vs_indexed_run(vs_indexed *indexed, const vs_options *options, const void *queries,
+                   size_t count, const vs_filter *filter, size_t k, vsk_hit *hits, size_t *counts,
                    vs_counters *counters, vs_err *err)
 {
     vs_cascade cascade;
+    vs_metric metric = options->metric;
     int rc = SQLITE_OK;
     memset(&cascade, 0, sizeof cascade);
     if (indexed->nearest == NULL || indexed->metric != metric) {
@@ -131,6 +132,7 @@ int vs_indexed_run(vs_indexed *indexed, vs_metric metric, const void *queries, s
         rc = vs_nearest_new(&indexed->store, indexed->vector, metric, &indexed->nearest);
     }
     if (rc == SQLITE_OK) {
+        vs_nearest_set_device(indexed->nearest, options->device);
         rc = vs_nearest_batch(indexed->nearest, queries, count, filter, NULL, k, hits, counts,
                               counters, &cascade, err);
     }

@@ -29,9 +29,10 @@ const vs_vector_spec *vs_indexed_spec(const vs_indexed *indexed);
 /* Would codes or vectors of this table answer searches by this metric? l2, l2sq and dot serve each other. */
 int vs_indexed_serves(const vs_indexed *indexed, vs_metric metric);
 
-/* `count` queries ([count][dim] of the declared type) at once, as vs_nearest_batch. */
-int vs_indexed_run(vs_indexed *indexed, vs_metric metric, const void *queries, size_t count,
-                   const vs_filter *filter, size_t k, vsk_hit *hits, size_t *counts,
+/* `count` queries ([count][dim] of the declared type) at once, as vs_nearest_batch. Of the options:
+ * metric and device. */
+int vs_indexed_run(vs_indexed *indexed, const vs_options *options, const void *queries,
+                   size_t count, const vs_filter *filter, size_t k, vsk_hit *hits, size_t *counts,
                    vs_counters *counters, vs_err *err);
 
 /* What opening a virtual table as one of ours gave, rc with its sentence in inner, which is cleared: for

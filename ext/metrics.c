@@ -80,6 +80,15 @@ static void metrics_sum(vs_counters *total, const vs_counters *counters)
     total->rows_returned += counters->rows_returned;
     total->fallbacks += counters->fallbacks;
     total->time_ns += counters->time_ns;
+    total->gpu_queries += counters->gpu_queries;
+    total->gpu_survivors += counters->gpu_survivors;
+    total->gpu_fallbacks += counters->gpu_fallbacks;
+    total->gpu_fallbacks_budget += counters->gpu_fallbacks_budget;
+    total->gpu_fallbacks_stale += counters->gpu_fallbacks_stale;
+    total->gpu_fallbacks_txn += counters->gpu_fallbacks_txn;
+    total->gpu_fallbacks_error += counters->gpu_fallbacks_error;
+    total->gpu_upload_bytes += counters->gpu_upload_bytes;
+    total->gpu_us += counters->gpu_us;
 }
 
 void vs_metrics_add(vs_metrics *metrics, const char *target, const char *operation,
@@ -96,6 +105,8 @@ void vs_metrics_add(vs_metrics *metrics, const char *target, const char *operati
     }
     if (entry != NULL) {
         metrics_sum(&entry->counters, counters);
+        metrics->last = (size_t)(entry - metrics->entries);
+        metrics->last_did = *counters;
     }
 }
 
@@ -105,7 +116,7 @@ void vs_metrics_free(vs_metrics *metrics)
         sqlite3_free(metrics->entries[i].target);
     }
     sqlite3_free(metrics->entries);
-    *metrics = (vs_metrics){NULL, 0, 0};
+    memset(metrics, 0, sizeof *metrics);
 }
 
 /* ---- Jobs ------------------------------------------------------------------------------------ */

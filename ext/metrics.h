@@ -21,6 +21,13 @@ typedef struct vs_counters {
     /* vecshard tables: rows whose codes, or vectors where there are none, were looked at; of those,
      * left after plane B; and after plane C */
     int64_t rows_scanned, rows_passed_p, rows_passed_b, rows_passed_c;
+    /* queries that the GPU answered, the rows it left for them, and queries that it was asked for in
+     * vain, in all and for some reasons (gpu.h); bytes sent to it; time until its answers came */
+    int64_t gpu_queries, gpu_survivors;
+    int64_t gpu_fallbacks, gpu_fallbacks_budget, gpu_fallbacks_stale, gpu_fallbacks_txn,
+        gpu_fallbacks_error;
+    int64_t gpu_upload_bytes, gpu_us;
+    int64_t gpu_reason; /* vs_gpu_reason of the last search: not added up */
 } vs_counters;
 
 typedef struct vs_metrics_entry {
@@ -33,6 +40,8 @@ typedef struct vs_metrics_entry {
 typedef struct vs_metrics {
     vs_metrics_entry *entries; /* owned */
     size_t count, capacity;
+    size_t last;          /* entry of the search that was counted last, if there is any */
+    vs_counters last_did; /* what it did */
 } vs_metrics;
 
 /* entries of one connection; further targets are counted under "(others)" */

@@ -11,14 +11,15 @@
  * An index over a content table finds rows there by rowid. One that is gone (replaced without a
  * trigger firing) is excluded, and the search repeated, for its bounds had counted for the limit.
  *
- * Calls: nearest_prepare.c, nearest_scan.c, view.c, view_front.c, front_learn.c, rowset.c,
- * distance.c, pool.c, store.c, content.c.
+ * Calls: nearest_prepare.c, nearest_scan.c, nearest_gpu.c, view.c, view_front.c, front_learn.c, rowset.c,
+ * distance.c, pool.c, store.c, content.c, poll.c.
  * Called by: vtab_index.c, search.c, batch.c.
  * Threads: the connection's; the scan on those of the pool.
  */
 #include "nearest_impl.h"
 
 #include "content.h"
+#include "poll.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -28,20 +29,6 @@
     (32 << 20) /* memory for the candidates of the queries of one scan */
 #define NEAREST_BATCH_DOT_BYTES (32 << 20) /* and for run->products */
 #define NEAREST_BATCH_MAX 64               /* queries of one scan */
-
-struct vs_nearest {
-    vs_store *store; /* borrowed */
-    int vector;
-    vs_metric metric;
-    const vs_vector_spec *spec; /* borrowed from the store */
-    vs_scratch query;           /* owned: [dim] of the declared type */
-    sqlite3_stmt *poll;         /* owned: SELECT 1 */
-    vs_block *block;            /* owned: for cells that are not in memory */
-    vs_scratch stored;          /* owned: one vector as it is stored */
-    vs_scratch widened;         /* owned: as users see it */
-    int64_t *excluded;          /* owned */
-    size_t excluded_count, excluded_capacity;
-};
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
@@ -68,10 +55,16 @@ void vs_nearest_free(vs_nearest *nearest)
     vs_scratch_free(&nearest->query);
     vs_scratch_free(&nearest->stored);
     vs_scratch_free(&nearest->widened);
+    vs_scratch_free(&nearest->found);
     vs_cached_unref(nearest->block);
     sqlite3_finalize(nearest->poll);
     sqlite3_free(nearest->excluded);
     sqlite3_free(nearest);
+}
+
+void vs_nearest_set_device(vs_nearest *nearest, vs_device device)
+{
+    nearest->device = device;
 }
 
 int vs_nearest_set_query(vs_nearest *nearest, const vs_vec *query, vs_err *err)
@@ -92,22 +85,10 @@ int vs_nearest_set_query(vs_nearest *nearest, const vs_vec *query, vs_err *err)
     return SQLITE_OK;
 }
 
-/* Has the statement been interrupted? A step of any statement tells, also of a host's progress
- * handler. */
 static int nearest_poll(void *arg)
 {
     vs_nearest *nearest = arg;
-    int rc = SQLITE_OK;
-    if (nearest->poll == NULL) {
-        rc = sqlite3_prepare_v3(nearest->store->db, "SELECT 1", -1,
-                                SQLITE_PREPARE_PERSISTENT | SQLITE_PREPARE_NO_VTAB, &nearest->poll,
-                                NULL);
-    }
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_step(nearest->poll);
-        (void)sqlite3_reset(nearest->poll);
-    }
-    return rc == SQLITE_ROW ? SQLITE_OK : rc;
+    return vs_poll(nearest->store->db, &nearest->poll);
 }
 
 /* ---- the scan -------------------------------------------------------------------------------- */
@@ -187,7 +168,7 @@ static int nearest_scan_full(vs_nearest *nearest, nearest_run *run, vs_err *err)
 
 /* ---- refining -------------------------------------------------------------------------------- */
 
-static int nearest_compare(const void *a, const void *b)
+int vs_nearest_compare(const void *a, const void *b)
 {
     const nearest_candidate *left = a, *right = b;
     if (left->lo != right->lo) {
@@ -222,7 +203,7 @@ static int nearest_merge(nearest_run *run, size_t query, nearest_lane **out)
                lane->count * sizeof *lane->candidates);
         all->count += lane->count;
     }
-    qsort(all->candidates, all->count, sizeof *all->candidates, nearest_compare);
+    qsort(all->candidates, all->count, sizeof *all->candidates, vs_nearest_compare);
     size_t kept = 0;
     for (size_t i = 0; i < all->count; i++) { /* a row found twice has the same bound twice */
         if (kept == 0 || all->candidates[i].rowid != all->candidates[kept - 1].rowid ||
@@ -363,15 +344,15 @@ static int nearest_distance(vs_nearest *nearest, nearest_run *run, size_t query,
     return rc;
 }
 
-/* Fills the answer of one query from its candidates. */
-static int nearest_refine(vs_nearest *nearest, nearest_run *run, size_t query, vsk_topk *topk,
+/* Fills the answer of one query from its candidates, which come by rising bound. */
+static int nearest_refine(vs_nearest *nearest, nearest_run *run, size_t query,
+                          const nearest_candidate *candidates, size_t count, vsk_topk *topk,
                           vs_counters *counters, vs_cascade *cascade, vs_err *err)
 {
     const vs_filter *filter = run->filter;
-    nearest_lane *lane = NULL;
-    int rc = nearest_merge(run, query, &lane);
-    for (size_t i = 0; rc == SQLITE_OK && i < lane->count; i++) {
-        const nearest_candidate *candidate = &lane->candidates[i];
+    int rc = SQLITE_OK;
+    for (size_t i = 0; rc == SQLITE_OK && i < count; i++) {
+        const nearest_candidate *candidate = &candidates[i];
         double distance = candidate->lo;
         vs_dist_kind kind = VS_DIST_VALUE;
         if (candidate->lo > vsk_topk_worst(topk)) {
@@ -417,7 +398,8 @@ static int nearest_compare_ids(const void *a, const void *b)
 static void nearest_teach(const nearest_run *run, const vsk_hit *hits, size_t count, size_t k)
 {
     int64_t scanned = 0, passed = 0;
-    if (run->direction == NULL || run->excluded_count > 0 || run->floor != -INFINITY) {
+    if (run->direction == NULL || run->offload != NULL || run->excluded_count > 0 ||
+        run->floor != -INFINITY) {
         return;
     }
     for (int w = 0; w < run->worker_count; w++) {
@@ -432,20 +414,30 @@ static void nearest_teach(const nearest_run *run, const vsk_hit *hits, size_t co
     vs_learner_take(run->view->learner, &lesson);
 }
 
-/* One scan for some queries, and their answers. */
-static int nearest_attempt(vs_nearest *nearest, nearest_run *run, const void *queries, size_t k,
-                           vsk_hit *hits, size_t *counts, vs_counters *counters,
-                           vs_cascade *cascade, vs_err *err)
+/* Scans what the CPU has to scan. */
+static int nearest_scan_rows(vs_nearest *nearest, nearest_run *run, const void *queries, size_t k,
+                             vs_err *err)
 {
     nearest_scan_kind kind = nearest_codes_serve(nearest, run->filter) ? NEAREST_SCAN_CODES
                              : vs_declare_is_coded(nearest->spec)      ? NEAREST_SCAN_FULL
                                                                        : NEAREST_SCAN_PLAIN;
+    if (run->offload != NULL && run->rows->rows == 0) {
+        return vs_nearest_prepare_bare(run, queries);
+    }
     int rc = vs_nearest_prepare(run, kind, queries, k, err);
     if (rc == SQLITE_OK) {
         rc = kind == NEAREST_SCAN_FULL ? nearest_scan_full(nearest, run, err)
                                        : nearest_scan(nearest, run, err);
     }
-    for (int w = 0; rc == SQLITE_OK && w < run->worker_count; w++) {
+    return rc;
+}
+
+/* Adds up what the workers did. */
+static int nearest_count(const vs_nearest *nearest, const nearest_run *run, vs_counters *counters,
+                         vs_cascade *cascade, vs_err *err)
+{
+    int rc = SQLITE_OK;
+    for (int w = 0; run->workers != NULL && rc == SQLITE_OK && w < run->worker_count; w++) {
         const nearest_worker *worker = &run->workers[w];
         cascade->scanned += worker->cascade.scanned;
         cascade->passed_p += worker->cascade.passed_p;
@@ -458,26 +450,70 @@ static int nearest_attempt(vs_nearest *nearest, nearest_run *run, const void *qu
                           nearest->store->label);
         }
     }
-    for (size_t q = 0; rc == SQLITE_OK && q < run->query_count; q++) {
+    return rc;
+}
+
+/* The rows that may be in the answer of one query, by rising bound. */
+static int nearest_candidates(nearest_run *run, size_t query, const nearest_candidate **out,
+                              size_t *out_count)
+{
+    nearest_lane *lane = NULL;
+    int is_done = 1;
+    *out = NULL;
+    *out_count = 0;
+    int rc = run->workers == NULL ? SQLITE_OK : nearest_merge(run, query, &lane);
+    if (rc == SQLITE_OK && lane != NULL) {
+        *out = lane->candidates;
+        *out_count = lane->count;
+    }
+    if (rc == SQLITE_OK && run->offload != NULL) {
+        rc = vs_nearest_offload_take(run->offload, run->first_query + query, *out, *out_count, out,
+                                     out_count, &is_done);
+        run->is_failed |= rc == SQLITE_OK && !is_done;
+    }
+    return rc;
+}
+
+/* One scan for some queries, and their answers; there are none with run->is_failed. */
+static int nearest_attempt(vs_nearest *nearest, nearest_run *run, const void *queries, size_t k,
+                           vsk_hit *hits, size_t *counts, vs_counters *counters,
+                           vs_cascade *cascade, vs_err *err)
+{
+    int is_there = 1;
+    int rc = nearest_scan_rows(nearest, run, queries, k, err);
+    if (rc == SQLITE_OK) {
+        rc = nearest_count(nearest, run, counters, cascade, err);
+    }
+    if (rc == SQLITE_OK && run->offload != NULL) {
+        rc = vs_nearest_offload_wait(run->offload, &is_there);
+        run->is_failed |= !is_there;
+    }
+    for (size_t q = 0; rc == SQLITE_OK && !run->is_failed && q < run->query_count; q++) {
+        const nearest_candidate *candidates;
+        size_t count;
         vsk_topk topk;
         vsk_topk_init(&topk, hits + q * k, k);
-        rc = nearest_refine(nearest, run, q, &topk, counters, cascade, err);
+        rc = nearest_candidates(run, q, &candidates, &count);
+        if (rc == SQLITE_OK) {
+            rc = nearest_refine(nearest, run, q, candidates, count, &topk, counters, cascade, err);
+        }
         if (rc == SQLITE_OK) {
             vsk_topk_sort(&topk);
             counts[q] = topk.count;
             counters->rows_returned += (int64_t)topk.count;
         }
     }
-    if (rc == SQLITE_OK) {
+    if (rc == SQLITE_OK && !run->is_failed) {
         nearest_teach(run, hits, counts[0], k);
     }
     return rc;
 }
 
-/* Repeats attempts until none meets a row that is gone. */
+/* Repeats attempts until none meets a row that is gone. With a GPU *out_done 0: there are no answers. */
 static int nearest_search(vs_nearest *nearest, const vs_view *view, const vs_rowset *rows,
-                          const void *queries, size_t count, const vs_filter *filter, size_t k,
-                          vsk_hit *hits, size_t *counts, vs_counters *counters, vs_cascade *cascade,
+                          nearest_offload *offload, size_t first_query, const void *queries,
+                          size_t count, const vs_filter *filter, size_t k, vsk_hit *hits,
+                          size_t *counts, int *out_done, vs_counters *counters, vs_cascade *cascade,
                           vs_err *err)
 {
     size_t excluded = 0;
@@ -492,12 +528,11 @@ static int nearest_search(vs_nearest *nearest, const vs_view *view, const vs_row
         run.metric = nearest->metric;
         run.filter = filter;
         run.rows = rows;
+        run.offload = offload;
+        run.first_query = first_query;
         run.query_count = count;
         run.is_content = nearest->store->declaration.content != NULL;
-        run.floor = filter->distance_lo;
-        if (filter->has_after && filter->after_distance > run.floor) {
-            run.floor = filter->after_distance;
-        }
+        run.floor = vs_filter_floor(filter);
         excluded = nearest->excluded_count;
         if (excluded > 0) {
             qsort(nearest->excluded, excluded, sizeof *nearest->excluded, nearest_compare_ids);
@@ -505,6 +540,7 @@ static int nearest_search(vs_nearest *nearest, const vs_view *view, const vs_row
         run.excluded = nearest->excluded;
         run.excluded_count = excluded;
         rc = nearest_attempt(nearest, &run, queries, k, hits, counts, counters, cascade, err);
+        *out_done = !run.is_failed;
         vs_nearest_free_run(&run);
     } while (rc == SQLITE_OK && nearest->excluded_count > excluded);
     return rc;
@@ -534,6 +570,48 @@ static int nearest_is_in_memory(const vs_view *view)
         }
     }
     return 1;
+}
+
+/* Queries of one scan by the CPU, as far as memory goes. */
+static size_t nearest_group_size(const vs_view *view, const vs_rowset *rows, size_t k)
+{
+    size_t wanted = k < (size_t)view->live ? k : (size_t)view->live;
+    size_t lane_bytes = 4 * (wanted + NEAREST_CANDIDATES_MIN) * sizeof(nearest_candidate);
+    size_t group = NEAREST_BATCH_LANE_BYTES / lane_bytes;
+    size_t dots = NEAREST_BATCH_DOT_BYTES / (view->cell_count * view->slots * sizeof(int32_t));
+    int has_products = vs_learner_basis(view->learner) != NULL || rows != NULL;
+    group = has_products && dots < group ? dots : group;
+    return group < 1 ? 1 : group > NEAREST_BATCH_MAX ? NEAREST_BATCH_MAX : group;
+}
+
+/* All queries, on the GPU as far as it holds the rows. */
+static int nearest_answer(vs_nearest *nearest, const vs_view *view, const vs_rowset *rows,
+                          const void *queries, size_t count, const vs_filter *filter, size_t k,
+                          vsk_hit *hits, size_t *counts, vs_counters *counters, vs_cascade *cascade,
+                          vs_err *err)
+{
+    size_t bytes = vsk_bytes(nearest->spec->type, nearest->spec->dim);
+    size_t group = nearest_group_size(view, rows, k);
+    nearest_offload offload;
+    int rc = SQLITE_OK;
+    int is_done = 1;
+    vs_nearest_offload_begin(&offload, nearest, view, rows, queries, count, filter, k);
+    for (size_t first = 0; first < count && rc == SQLITE_OK; first += group) {
+        size_t n = count - first < group ? count - first : group;
+        const unsigned char *these = (const unsigned char *)queries + first * bytes;
+        int has_gpu = offload.search != NULL && is_done;
+        if (has_gpu) {
+            rc = nearest_search(nearest, view, offload.rest, &offload, first, these, n, filter, k,
+                                hits + first * k, counts + first, &is_done, counters, cascade, err);
+        }
+        if (rc == SQLITE_OK && !(has_gpu && is_done)) {
+            int unused;
+            rc = nearest_search(nearest, view, rows, NULL, first, these, n, filter, k,
+                                hits + first * k, counts + first, &unused, counters, cascade, err);
+        }
+    }
+    int end = vs_nearest_offload_end(&offload, rc == SQLITE_OK, counters, err);
+    return rc == SQLITE_OK ? end : rc;
 }
 
 int vs_nearest_batch(vs_nearest *nearest, const void *queries, size_t count,
@@ -573,19 +651,8 @@ int vs_nearest_batch(vs_nearest *nearest, const void *queries, size_t count,
             vs_pool_rouse();
         }
         vs_view_make_fronts(nearest->store, view); /* before: the view may be new after a change */
-        size_t wanted = k < (size_t)view->live ? k : (size_t)view->live;
-        size_t lane_bytes = 4 * (wanted + NEAREST_CANDIDATES_MIN) * sizeof(nearest_candidate);
-        size_t group = NEAREST_BATCH_LANE_BYTES / lane_bytes;
-        size_t dots = NEAREST_BATCH_DOT_BYTES / (view->cell_count * view->slots * sizeof(int32_t));
-        int has_products = vs_learner_basis(view->learner) != NULL || rows != NULL;
-        group = has_products && dots < group ? dots : group;
-        group = group < 1 ? 1 : group > NEAREST_BATCH_MAX ? NEAREST_BATCH_MAX : group;
-        for (size_t first = 0; first < count && rc == SQLITE_OK; first += group) {
-            size_t n = count - first < group ? count - first : group;
-            rc = nearest_search(nearest, view, rows, (const unsigned char *)queries + first * bytes,
-                                n, filter, k, hits + first * k, counts + first, counters, cascade,
-                                err);
-        }
+        rc = nearest_answer(nearest, view, rows, queries, count, filter, k, hits, counts, counters,
+                            cascade, err);
     }
     vs_store_end_reading(nearest->store);
     vs_store_return_pages(nearest->store);

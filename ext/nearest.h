@@ -6,6 +6,7 @@
 #define VS_NEAREST_H
 
 #include "collector.h"
+#include "options.h"
 #include "rowset.h"
 
 /* What searches did, beside vs_counters: rows that reached each step. */
@@ -24,6 +25,9 @@ typedef struct vs_nearest vs_nearest;
  * full vectors are scanned). l2 and l2sq serve each other. */
 int vs_nearest_new(vs_store *store, int vector, vs_metric metric, vs_nearest **out);
 void vs_nearest_free(vs_nearest *nearest);
+
+/* Where it computes: VS_DEVICE_AUTO unless told otherwise. */
+void vs_nearest_set_device(vs_nearest *nearest, vs_device device);
 
 /* The query: [dim] of the column's declared type, finite. Copied. */
 int vs_nearest_set_query(vs_nearest *nearest, const vs_vec *query, vs_err *err);

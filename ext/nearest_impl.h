@@ -1,6 +1,6 @@
 /*
- * nearest_impl.h - what nearest.c, nearest_prepare.c, nearest_limit.c and nearest_scan.c share: the
- * state of one run.
+ * nearest_impl.h - what nearest.c, nearest_prepare.c, nearest_limit.c, nearest_scan.c and nearest_gpu.c
+ * share: the state of one run.
  *
  * A run answers one or many queries over one view. Its scan is shared by workers, who take cells
  * from a counter; a lane is what one worker has found for one query.
@@ -11,6 +11,8 @@
 #include <stddef.h>
 
 #include "front_learn.h"
+#include "gpu_index.h"
+#include "gpu_use.h"
 #include "nearest.h"
 #include "pool.h"
 #include "probe.h"
@@ -96,6 +98,23 @@ typedef struct nearest_worker {
     uint64_t *unfinished; /* owned: bit i: cell i, which is_full interrupted */
 } nearest_worker;
 
+/* A search of one column: see nearest.h. */
+struct vs_nearest {
+    vs_store *store; /* borrowed */
+    int vector;
+    vs_metric metric;
+    const vs_vector_spec *spec; /* borrowed from the store */
+    vs_scratch query;           /* owned: [dim] of the declared type */
+    sqlite3_stmt *poll;         /* owned: SELECT 1 */
+    vs_block *block;            /* owned: for cells that are not in memory */
+    vs_scratch stored;          /* owned: one vector as it is stored */
+    vs_scratch widened;         /* owned: as users see it */
+    int64_t *excluded;          /* owned */
+    size_t excluded_count, excluded_capacity;
+    vs_scratch found; /* owned: candidates of one query, from the GPU */
+    vs_device device;
+};
+
 /* One query. */
 typedef struct nearest_query {
     vs_probe *probes;     /* owned: [code_count] */
@@ -107,6 +126,8 @@ typedef struct nearest_query {
 
 /* Estimates of all rows, where there are products, then the scan: the first limit lies between. */
 typedef enum nearest_phase { NEAREST_ESTIMATE, NEAREST_SCAN } nearest_phase;
+
+struct nearest_offload;
 
 typedef struct nearest_run {
     vs_store *store;
@@ -143,6 +164,11 @@ typedef struct nearest_run {
     atomic_int phase;      /* that the workers are in */
     atomic_int estimating; /* workers that may still estimate */
     atomic_int is_cancelled;
+    /* NULL: no GPU. Else it does what is not in rows, for these queries from number first_query on of
+     * its own */
+    struct nearest_offload *offload;
+    size_t first_query;
+    int is_failed;          /* it did not: the answers are not there */
     int (*poll)(void *arg); /* on worker 0 between cells: not SQLITE_OK ends the scan */
     void *poll_arg;
     int poll_rc;
@@ -176,6 +202,12 @@ static inline int vs_nearest_is_estimated(const nearest_run *run)
 {
     return run->products != NULL || run->listed.count > 0;
 }
+
+/* Of two candidates for qsort: by bound, then rowid. */
+int vs_nearest_compare(const void *a, const void *b);
+
+/* The same where nothing is scanned: queries alone. */
+int vs_nearest_prepare_bare(nearest_run *run, const void *queries);
 
 /* A first limit for each query, from rows that are in memory. Those to be estimated were. */
 void vs_nearest_first_limit(nearest_run *run);
@@ -266,6 +298,47 @@ static inline int32_t vs_nearest_dot(const int8_t *q, const uint8_t *row, size_t
     vsk_get()->code_dot(q, code_dim, 1, row, code_dim / 2, 1, code_dim, &out);
     return out;
 }
+
+/*
+ * The part of a search that a GPU does: of the rows in cells that are there. The CPU scans `rest`. One
+ * call of vs_nearest_batch: all of its queries go to the device at once.
+ */
+typedef struct nearest_offload {
+    vs_nearest *nearest; /* borrowed */
+    const vs_view *view; /* borrowed */
+    vs_gpu_want want;
+    vs_gpu_advice advice;
+    vs_gpu_reason reason;  /* why the CPU answers */
+    int is_wanted;         /* there could be a GPU */
+    vs_gpu_image *image;   /* owned: a reference */
+    vs_gpu_map *map;       /* owned: a reference */
+    vs_gpu_search *search; /* owned; NULL: the CPU scans everything */
+    uint32_t *wanted;      /* owned */
+    float *floats;         /* owned */
+    vs_rowset *rest;       /* owned: a reference: what the CPU scans of the rows */
+    uint64_t upload_bytes;
+    int64_t survivors;
+    int is_waited;
+    int64_t started_ns;
+    double device_us;
+} nearest_offload;
+
+/* Decides, and starts the search where the GPU is to do it: then offload->search. The caller ends it in
+ * every case. */
+void vs_nearest_offload_begin(nearest_offload *offload, vs_nearest *nearest, const vs_view *view,
+                              const vs_rowset *rows, const void *queries, size_t count,
+                              const vs_filter *filter, size_t k);
+/* Waits for the device, once. *out_done 0: the CPU must scan everything. */
+int vs_nearest_offload_wait(nearest_offload *offload, int *out_done);
+/* The candidates of query number `query` of all: those that a scan of the rest has left, and the GPU's,
+ * by rising bound. *out: in nearest->found. *out_done 0: the CPU must answer this query. */
+int vs_nearest_offload_take(nearest_offload *offload, size_t query,
+                            const nearest_candidate *scanned, size_t scanned_count,
+                            const nearest_candidate **out, size_t *out_count, int *out_done);
+/* Ends it; is_good when the whole answer was found: then the image may be filled further, which reads
+ * from the store, and its errors are returned. */
+int vs_nearest_offload_end(nearest_offload *offload, int is_good, vs_counters *counters,
+                           vs_err *err);
 
 /* Does the filter want a row at this canonical distance? */
 int vs_nearest_wants(const vs_filter *filter, double distance, int64_t rowid);

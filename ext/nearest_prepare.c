@@ -363,6 +363,16 @@ static int prepare_workers(nearest_run *run, size_t k)
     return rc;
 }
 
+int vs_nearest_prepare_bare(nearest_run *run, const void *queries)
+{
+    size_t bytes = vsk_bytes(run->spec->type, run->spec->dim);
+    run->queries = prepare_alloc(run->query_count, sizeof *run->queries);
+    for (size_t q = 0; run->queries != NULL && q < run->query_count; q++) {
+        run->queries[q].data = (const unsigned char *)queries + q * bytes;
+    }
+    return run->queries == NULL ? SQLITE_NOMEM : SQLITE_OK;
+}
+
 int vs_nearest_prepare(nearest_run *run, nearest_scan_kind kind, const void *queries, size_t k,
                        vs_err *err)
 {

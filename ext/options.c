@@ -109,10 +109,16 @@ static int options_apply(vs_options *options, const char *who, options_key key,
                         "only \"mode\":\"exact\"",
                         who);
     case OPT_DEVICE:
-        return is_text && (strcmp(text, "auto") == 0 || strcmp(text, "cpu") == 0)
-                   ? SQLITE_OK
-                   : options_wrong(err, who, key,
-                                   "\"auto\" or \"cpu\" (this version has no GPU support)", text);
+        if (is_text && strcmp(text, "auto") == 0) {
+            options->device = VS_DEVICE_AUTO;
+        } else if (is_text && strcmp(text, "cpu") == 0) {
+            options->device = VS_DEVICE_CPU;
+        } else if (is_text && strcmp(text, "gpu") == 0) {
+            options->device = VS_DEVICE_GPU;
+        } else {
+            return options_wrong(err, who, key, "\"auto\", \"cpu\" or \"gpu\"", text);
+        }
+        return SQLITE_OK;
     case OPT_NORM_BAND: {
         int is_number = strcmp(json_type, "real") == 0 || strcmp(json_type, "integer") == 0;
         double width = is_number ? sqlite3_value_double(value) : -1.0;

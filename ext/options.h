@@ -6,6 +6,12 @@
 
 #include "error.h"
 
+typedef enum vs_device {
+    VS_DEVICE_AUTO, /* as the connection's setting 'gpu' says */
+    VS_DEVICE_CPU,
+    VS_DEVICE_GPU /* wherever there is one and it can */
+} vs_device;
+
 typedef struct vs_options {
     vs_metric metric;         /* "metric", default l2 (hamming for bit vectors) */
     vsk_type type;            /* "type": element type of the stored column, default float32 */
@@ -13,6 +19,7 @@ typedef struct vs_options {
     int has_norm_band;        /* "norm_band" was given */
     double norm_band;         /* keep rows with |x| within (1 - w)|q| .. (1 + w)|q| */
     int skip_bad_rows;        /* "bad_rows":"skip" */
+    vs_device device;         /* "device" */
     char *index;              /* "index": owned; NULL: choose by cost */
 } vs_options;
 

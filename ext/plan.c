@@ -1,7 +1,7 @@
 /*
  * plan.c - which way a search reads its table, chosen by estimated cost, and the words for it.
  *
- * Calls: indexed.c, nearest.c (cost), options.c, target.c, id_map.c, norm_profile.c, distance.c, value.c.
+ * Calls: indexed.c, nearest.c (cost), gpu_use.c, options.c, target.c, id_map.c, norm_profile.c, distance.c, value.c.
  * Called by: vtab_search.c, vtab_batch.c, func_search.c; costs: normidx.c, search.c.
  * Threads: the connection's.
  */
@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "distance.h"
+#include "gpu_use.h"
 #include "indexed.h"
 
 /*
@@ -306,6 +307,8 @@ int vs_plan_make(vs_conn *conn, const char *who, const char *table, const char *
         out->rows = map.rows;
         out->estimate = map.rows;
     }
+    out->device_words =
+        vs_gpu_use_words(conn, out->options.device, out->options.metric, out->options.type);
     if (rc == SQLITE_OK && out->strategy == VS_BY_VECSHARD) {
         return SQLITE_OK;
     }
@@ -356,11 +359,12 @@ char *vs_plan_words(const vs_plan *plan)
     }
     switch (plan->strategy) {
     case VS_BY_PASS:
-        sqlite3_str_appendf(text, " by one pass (est. %,lld rows)", (long long)plan->rows);
+        sqlite3_str_appendf(text, " by one pass (est. %,lld rows)%s", (long long)plan->rows,
+                            plan->options.has_norm_band ? "" : plan->device_words);
         break;
     case VS_BY_VECSHARD:
-        sqlite3_str_appendf(text, " via vecshard index %s (est. %,lld rows)",
-                            plan->indexed->store.table, (long long)plan->rows);
+        sqlite3_str_appendf(text, " via vecshard index %s (est. %,lld rows)%s",
+                            plan->indexed->store.table, (long long)plan->rows, plan->device_words);
         break;
     case VS_BY_ID:
         sqlite3_str_appendf(text, " over the listed ids (of est. %,lld rows)",

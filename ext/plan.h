@@ -26,6 +26,7 @@ typedef struct vs_plan {
     double rows;                /* of the table, estimated */
     size_t row_bytes;           /* of a stored vector; a guess until one was seen */
     double estimate;            /* rows that the search will read, estimated */
+    const char *device_words;   /* ", dev=auto" or the like, where a GPU may take it. Static */
 } vs_plan;
 
 #define VS_PLAN_K_DEFAULT 64 /* rows that a stream fetches first */

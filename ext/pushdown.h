@@ -20,6 +20,7 @@ typedef enum vs_search_column {
     VS_COL_QUERY,
     VS_COL_K,
     VS_COL_OPTIONS,
+    VS_COL_DEVICE,
     VS_COL_COUNT
 } vs_search_column;
 

@@ -40,6 +40,10 @@ static char *rows_sql(const vs_target *target, vs_rows_order order, const vs_ind
     case VS_ROWS_TABLE: /* NOT INDEXED: SQLite would take an index that covers the query for smaller
                            than the table, but vectors overflow its pages */
         return sqlite3_mprintf("SELECT %s, \"%w\" FROM %s NOT INDEXED", id, column, table);
+    case VS_ROWS_RANGE:
+        return sqlite3_mprintf("SELECT %s, \"%w\" FROM %s NOT INDEXED WHERE %s BETWEEN ?1 AND ?2 "
+                               "ORDER BY %s",
+                               id, column, table, id, id);
     case VS_ROWS_BY_ID:
         return sqlite3_mprintf("SELECT %s, \"%w\" FROM %s NOT INDEXED WHERE %s = ?1", id, column,
                                table, id);
@@ -64,6 +68,7 @@ int vs_rows_open(const vs_target *target, const vs_rows_shape *shape, vs_rows_or
         order != VS_ROWS_RISING_IDS && order != VS_ROWS_FALLING_IDS && order != VS_ROWS_TOP_IDS;
     out->has_norm = order >= VS_ROWS_RISING && order <= VS_ROWS_TOP_IDS;
     out->has_bounds = out->has_norm && order != VS_ROWS_TOP && order != VS_ROWS_TOP_IDS;
+    out->has_range = order == VS_ROWS_RANGE;
     out->by_id = order == VS_ROWS_BY_ID || order == VS_ROWS_SAMPLE;
     return vs_target_prepare(target, shape->who, rows_sql(target, order, index), &out->stmt, err);
 }
@@ -85,6 +90,9 @@ int vs_rows_start(vs_rows *rows, double norm_lo, double norm_hi, const int64_t *
         if (rc == SQLITE_OK) {
             rc = sqlite3_bind_double(rows->stmt, 2, norm_hi);
         }
+    }
+    for (int i = 0; rows->has_range && i < 2 && rc == SQLITE_OK; i++) {
+        rc = sqlite3_bind_int64(rows->stmt, i + 1, ids[i]);
     }
     rows->ids = ids;
     rows->id_count = id_count;

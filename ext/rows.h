@@ -25,6 +25,7 @@ typedef struct vs_rows {
     sqlite3_stmt *stmt; /* owned: id, vector [, norm] */
     int has_norm;       /* the statement's third column is the norm */
     int has_bounds;     /* its parameters 1 and 2 bound the norm */
+    int has_range;      /* or the id */
     int has_vector;     /* its second column is the vector */
     int by_id;          /* the statement reads one row, found by a bound id */
     const int64_t *ids; /* borrowed: rising, for by_id */
@@ -48,6 +49,7 @@ typedef enum vs_rows_order {
                          */
     VS_ROWS_FALLING_IDS,
     VS_ROWS_TOP_IDS,
+    VS_ROWS_RANGE, /* rows with ids between two, both of which belong, by rising id */
     VS_ROWS_BY_ID, /* the rows of a list of ids */
     VS_ROWS_SAMPLE /* for each id of a list, the first row at or after it */
 } vs_rows_order;
@@ -60,9 +62,9 @@ int vs_rows_open(const vs_target *target, const vs_rows_shape *shape, vs_rows_or
                  const vs_index *index, vs_rows *out, vs_err *err);
 void vs_rows_close(vs_rows *rows);
 
-/* Starts (again) from the beginning: for RISING and FALLING between norm_lo and norm_hi, for BY_ID
- * and SAMPLE over ids[0 .. id_count), which must stay valid; otherwise the arguments are ignored.
- */
+/* Starts (again) from the beginning: for RISING and FALLING between norm_lo and norm_hi, for RANGE
+ * between ids[0] and ids[1], for BY_ID and SAMPLE over ids[0 .. id_count), which must stay valid;
+ * otherwise the arguments are ignored. */
 int vs_rows_start(vs_rows *rows, double norm_lo, double norm_hi, const int64_t *ids,
                   size_t id_count);
 

@@ -12,6 +12,8 @@
  */
 #include "rowset.h"
 
+#include "hash.h"
+
 static vs_rowset *rowset_new(const vs_view *view, int has_bits, const void *fingerprint,
                              size_t fingerprint_bytes)
 {
@@ -123,16 +125,6 @@ static int rowset_make(vs_store *store, const vs_view *view, const vs_conditions
     return SQLITE_OK;
 }
 
-/* FNV-1a, 64 bits. */
-static uint64_t rowset_hash(const unsigned char *bytes, size_t n)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < n; i++) {
-        hash = (hash ^ bytes[i]) * 0x100000001b3u;
-    }
-    return hash;
-}
-
 static int rowset_is_private(const vs_conditions *conditions)
 {
     for (int i = 0; i < conditions->count; i++) {
@@ -173,7 +165,7 @@ int vs_rowset_get(vs_store *store, const vs_view *view, const vs_conditions *con
     key.file = store->file_identity;
     memcpy(key.table, store->identity, sizeof key.table);
     memcpy(key.stamp, view->stamp, sizeof key.stamp);
-    key.id = rowset_hash(fingerprint, n);
+    key.id = vs_hash(VS_HASH_INIT, fingerprint, n);
     key.kind = VS_CACHE_ROWSET;
     vs_rowset *set = vs_cache_get(&key);
     int rc = SQLITE_OK;

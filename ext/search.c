@@ -1,12 +1,13 @@
 /*
  * search.c - carries out a planned search for one query.
  *
- * Calls: indexed.c, normidx.c, collector.c, scorer.c, rows.c, plan.c, norm_profile.c, metrics.c, value.c.
+ * Calls: indexed.c, gpu_table.c, normidx.c, collector.c, scorer.c, rows.c, plan.c, norm_profile.c, metrics.c, value.c.
  * Called by: vtab_search.c, func_search.c (queries).
  * Threads: the connection's.
  */
 #include "search.h"
 
+#include "gpu_table.h"
 #include "indexed.h"
 
 #define SEARCH_PROGRESS_ROWS 4096 /* rows between two updates of vec_jobs */
@@ -24,6 +25,7 @@ static void search_close_statements(vs_search *search)
     vs_rows_close(&search->table_rows);
     vs_rows_close(&search->index_rows);
     vs_rows_close(&search->rows_by_id);
+    vs_rows_close(&search->rows_in_range);
     vs_normidx_close(&search->walk);
 }
 
@@ -117,26 +119,29 @@ static vs_rows_shape search_shape(const vs_search *search)
     return shape;
 }
 
-/* Offers every row of one source. */
-static int search_read_all(vs_search *search, vs_rows *rows, vs_rows_order order,
-                           vs_collector *collector, vs_err *err)
+/* Opens a source on first use. */
+static int search_open(vs_search *search, vs_rows *rows, vs_rows_order order, vs_err *err)
 {
-    const vs_filter *filter = collector->filter;
-    int rc = SQLITE_OK;
-    if (rows->stmt == NULL) {
-        vs_rows_shape shape = search_shape(search);
-        rc = vs_rows_open(&search->plan->target, &shape, order, search->plan->index, rows, err);
-    }
-    if (rc != SQLITE_OK) {
-        return rc;
-    }
+    vs_rows_shape shape = search_shape(search);
+    return rows->stmt != NULL
+               ? SQLITE_OK
+               : vs_rows_open(&search->plan->target, &shape, order, search->plan->index, rows, err);
+}
+
+/* Offers every row of one source, which was started, and shows it to the GPU (NULL: no). */
+static int search_offer_all(vs_search *search, vs_rows *rows, vs_gpu_table *gpu,
+                            vs_collector *collector, vs_err *err)
+{
     int64_t read_before = rows->rows_read;
     int64_t skipped_before = rows->rows_skipped;
     int64_t next_progress = SEARCH_PROGRESS_ROWS;
     int job =
         vs_job_begin(search->who, search->plan->target.label, "scan", (int64_t)search->plan->rows);
-    rc = vs_rows_start(rows, filter->norm_lo, filter->norm_hi, filter->ids, filter->id_count);
+    int rc = SQLITE_OK;
     while (rc == SQLITE_OK && (rc = vs_rows_next(rows, err)) == SQLITE_ROW) {
+        if (gpu != NULL) {
+            vs_gpu_table_row(gpu, rows);
+        }
         rc = vs_collector_offer(collector, rows, err);
         if (rows->rows_read - read_before >= next_progress) {
             vs_job_progress(job, rows->rows_read - read_before);
@@ -148,6 +153,90 @@ static int search_read_all(vs_search *search, vs_rows *rows, vs_rows_order order
     search->counters.rows_read += rows->rows_read - read_before;
     search->counters.rows_skipped += rows->rows_skipped - skipped_before;
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int search_read_all(vs_search *search, vs_rows *rows, vs_rows_order order, vs_gpu_table *gpu,
+                           vs_collector *collector, vs_err *err)
+{
+    const vs_filter *filter = collector->filter;
+    int rc = search_open(search, rows, order, err);
+    if (rc == SQLITE_OK) {
+        rc = vs_rows_start(rows, filter->norm_lo, filter->norm_hi, filter->ids, filter->id_count);
+    }
+    return rc == SQLITE_OK ? search_offer_all(search, rows, gpu, collector, err) : rc;
+}
+
+/* ---- on the GPU ------------------------------------------------------------------------------ */
+
+/* What the GPU does not hold. */
+static int search_read_gaps(vs_search *search, vs_gpu_table *gpu, vs_collector *collector,
+                            vs_err *err)
+{
+    vs_rows *rows = &search->rows_in_range;
+    int rc = gpu->gap_count == 0 ? SQLITE_OK : search_open(search, rows, VS_ROWS_RANGE, err);
+    for (size_t i = 0; i < gpu->gap_count && rc == SQLITE_OK; i++) {
+        const int64_t range[2] = {gpu->gaps[i].lo, gpu->gaps[i].hi};
+        vs_gpu_table_enter_gap(gpu, i);
+        rc = vs_rows_start(rows, 0.0, 0.0, range, 2);
+        if (rc == SQLITE_OK) {
+            rc = search_offer_all(search, rows, gpu, collector, err);
+        }
+        if (rc == SQLITE_OK) {
+            vs_gpu_table_leave(gpu);
+        }
+    }
+    return rc;
+}
+
+/* *out_done 0: the GPU could not, and nothing was found. */
+static int search_offload(vs_search *search, vs_gpu_table *gpu, vs_collector *collector,
+                          int *out_done, vs_err *err)
+{
+    int64_t read_before = search->rows_by_id.rows_read;
+    int64_t skipped_before = search->rows_by_id.rows_skipped;
+    *out_done = vs_gpu_table_start(gpu, search->query.data, collector->filter);
+    if (!*out_done) {
+        return SQLITE_OK;
+    }
+    int rc = search_read_gaps(search, gpu, collector, err);
+    if (rc == SQLITE_OK) {
+        rc = vs_gpu_table_wait(gpu, out_done);
+    }
+    if (rc == SQLITE_OK && *out_done) {
+        rc = search_open(search, &search->rows_by_id, VS_ROWS_BY_ID, err);
+    }
+    if (rc == SQLITE_OK && *out_done) {
+        rc = vs_gpu_table_finish(gpu, 0, collector, &search->rows_by_id, out_done, err);
+    }
+    search->counters.rows_read += search->rows_by_id.rows_read - read_before;
+    search->counters.rows_skipped += search->rows_by_id.rows_skipped - skipped_before;
+    if (rc == SQLITE_OK && !*out_done) {
+        vs_collector_restart(collector);
+    }
+    return rc;
+}
+
+/* Every row of the table: on the GPU, or by a pass, from which the GPU may take a copy. */
+static int search_pass(vs_search *search, vs_collector *collector, vs_err *err)
+{
+    vs_gpu_table gpu;
+    int is_done = 0;
+    int64_t skipped_before = search->counters.rows_skipped;
+    int rc = vs_gpu_table_begin(&gpu, search->conn, search->who, search->plan, &search->query, 1,
+                                collector->topk.capacity, err);
+    if (rc == SQLITE_OK && gpu.advice == VS_GPU_TAKE_GPU) {
+        rc = search_offload(search, &gpu, collector, &is_done, err);
+    }
+    if (rc == SQLITE_OK && !is_done) {
+        vs_gpu_table_enter_pass(&gpu);
+        rc = search_read_all(search, &search->table_rows, VS_ROWS_TABLE, &gpu, collector, err);
+        if (rc == SQLITE_OK) {
+            vs_gpu_table_leave(&gpu);
+        }
+    }
+    vs_gpu_table_end(&gpu, rc == SQLITE_OK && search->counters.rows_skipped == skipped_before,
+                     &search->counters);
+    return rc;
 }
 
 /* Walks the norm index, and passes over the table after all when it does not prune. */
@@ -175,7 +264,7 @@ static int search_walk(vs_search *search, vs_collector *collector, vs_err *err)
         search->counters.fallbacks++;
         search->counters.rows_skipped -= search->walk.rows_skipped - skipped_before; /* met again */
         vs_collector_restart(collector);
-        rc = search_read_all(search, &search->table_rows, VS_ROWS_TABLE, collector, err);
+        rc = search_read_all(search, &search->table_rows, VS_ROWS_TABLE, NULL, collector, err);
     }
     return rc;
 }
@@ -204,23 +293,23 @@ int vs_search_run(vs_search *search, vs_filter *filter, vsk_hit *memory, size_t 
                             (long long)search->query.dim,
                             (long long)vs_indexed_spec(plan->indexed)->dim, plan->target.label);
         }
-        rc = vs_indexed_run(plan->indexed, plan->options.metric, search->query.data, 1, filter,
-                            capacity, memory, out_count, &search->counters, err);
+        rc = vs_indexed_run(plan->indexed, &plan->options, search->query.data, 1, filter, capacity,
+                            memory, out_count, &search->counters, err);
         search->counters.time_ns += vs_metrics_now_ns() - started;
         return rc;
     }
     switch (plan->strategy) {
     case VS_BY_INDEX:
-        rc = search_read_all(search, &search->index_rows, VS_ROWS_INDEX, &collector, err);
+        rc = search_read_all(search, &search->index_rows, VS_ROWS_INDEX, NULL, &collector, err);
         break;
     case VS_BY_ID:
         if (vs_plan_cost(plan, VS_BY_ID, (double)filter->id_count) <
             vs_plan_cost(plan, VS_BY_PASS, plan->rows)) {
-            rc = search_read_all(search, &search->rows_by_id, VS_ROWS_BY_ID, &collector, err);
+            rc = search_read_all(search, &search->rows_by_id, VS_ROWS_BY_ID, NULL, &collector, err);
             break;
         } /* fall through */
     case VS_BY_PASS:
-        rc = search_read_all(search, &search->table_rows, VS_ROWS_TABLE, &collector, err);
+        rc = search_pass(search, &collector, err);
         break;
     default:
         rc = search_walk(search, &collector, err);

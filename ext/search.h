@@ -12,12 +12,13 @@ typedef struct vs_search {
     vs_conn *conn;   /* borrowed */
     const char *who; /* static */
     vs_plan *plan;   /* borrowed */
-    vs_vec query; /* elements in query_memory */
+    vs_vec query;    /* elements in query_memory */
     vs_scratch query_memory[2];
     vs_scorer scorer;
     vs_rows table_rows; /* opened on first use, one per way of reading */
     vs_rows index_rows;
     vs_rows rows_by_id;
+    vs_rows rows_in_range;
     vs_normidx walk;
     vs_counters counters; /* of all runs since vs_search_set_query; added to vec_stats by
                              vs_search_report */

@@ -4,7 +4,7 @@
  *     SELECT vec_config('norm_index');            -- 'auto'
  *     SELECT vec_config('norm_index', 'off');     -- sets it, returns the new value
  *
- * Calls: func.c for registration, kernels for the level in use.
+ * Calls: gpu.c, func.c for registration, kernels for the level in use.
  * Called by: vecshard.c, and whoever obeys a setting.
  * Threads: the thread inside a call of the connection.
  */
@@ -38,21 +38,36 @@ enum {
     SETTINGS_CACHE_MB,
     SETTINGS_THREADS,
     SETTINGS_MAX_DECODED_MB,
+    SETTINGS_GPU,
+    SETTINGS_GPU_BUDGET_MB,
+    SETTINGS_GPU_MIN_ROWS,
+    SETTINGS_GPU_PRECISION,
+    SETTINGS_GPU_IDLE_S,
     SETTINGS_CPU,
     SETTINGS_COUNT
 };
 
 #define SETTINGS_CACHE_MB_MAX (1 << 22) /* 4 TiB */
 #define SETTINGS_DECODED_MB_MAX 1024    /* more than SQLite lets a value have */
+#define SETTINGS_GPU_MB_MAX (1 << 22)
+#define SETTINGS_GPU_ROWS_MAX 1000000000
+#define SETTINGS_GPU_IDLE_MAX 86400
 
 static const char *const settings_norm_index_values[] = {"auto", "off"};
 static const char *const settings_stats_values[] = {"0", "1"};
+/* In the order of their enums. */
+static const char *const settings_gpu_values[] = {"auto", "off", "prefer"};
 static const settings_entry settings_entries[SETTINGS_COUNT] = {
     {"norm_index", SETTINGS_WORDS, settings_norm_index_values, 2},
     {"stats", SETTINGS_WORDS, settings_stats_values, 2},
     {"cache_mb", SETTINGS_NUMBER, NULL, SETTINGS_CACHE_MB_MAX},
     {"threads", SETTINGS_NUMBER, NULL, VS_POOL_THREADS_MAX},
     {"max_decoded_mb", SETTINGS_NUMBER, NULL, SETTINGS_DECODED_MB_MAX},
+    {"gpu", SETTINGS_WORDS, settings_gpu_values, 3},
+    {"gpu_budget_mb", SETTINGS_NUMBER, NULL, SETTINGS_GPU_MB_MAX},
+    {"gpu_min_rows", SETTINGS_NUMBER, NULL, SETTINGS_GPU_ROWS_MAX},
+    {"gpu_precision", SETTINGS_WORDS, vs_gpu_precision_names, VS_GPU_PRECISION_COUNT},
+    {"gpu_idle_s", SETTINGS_NUMBER, NULL, SETTINGS_GPU_IDLE_MAX},
     {"cpu", SETTINGS_READ_ONLY, NULL, 0},
 };
 
@@ -71,7 +86,8 @@ static int settings_find(const char *who, sqlite3_value *name_value, int *out, v
     }
     return vs_error(err, SQLITE_ERROR,
                     "%s: no setting '%s': there are norm_index, stats, cache_mb, "
-                    "threads, max_decoded_mb and cpu",
+                    "threads, max_decoded_mb, gpu, gpu_budget_mb, gpu_min_rows, gpu_precision, "
+                    "gpu_idle_s and cpu",
                     who, name);
 }
 
@@ -90,6 +106,23 @@ static int settings_find_number(const char *who, const settings_entry *entry, sq
     }
     *out = (int)number;
     return SQLITE_OK;
+}
+
+/* "vec_config: 'gpu' is 'auto', 'off' or 'prefer', not 'x'" */
+static int settings_wrong_word(const char *who, const settings_entry *entry, const char *found,
+                               vs_err *err)
+{
+    sqlite3_str *words = sqlite3_str_new(NULL);
+    for (int i = 0; i < entry->count; i++) {
+        const char *between = i == 0 ? "" : i + 1 < entry->count ? ", " : " or ";
+        sqlite3_str_appendf(words, "%s'%s'", between, entry->values[i]);
+    }
+    char *list = sqlite3_str_finish(words);
+    int rc = list == NULL ? SQLITE_NOMEM
+                          : vs_error(err, SQLITE_ERROR, "%s: '%s' is %s, not '%s'", who,
+                                     entry->name, list, found);
+    sqlite3_free(list);
+    return rc;
 }
 
 /* Number of the value that an argument names, or the number itself. */
@@ -119,16 +152,43 @@ static int settings_find_value(const char *who, const settings_entry *entry, sql
             return SQLITE_OK;
         }
     }
-    return vs_error(err, SQLITE_ERROR, "%s: '%s' is '%s' or '%s', not '%s'", who, entry->name,
-                    entry->values[0], entry->values[1], text);
+    return settings_wrong_word(who, entry, text, err);
+}
+
+static void settings_result_word(sqlite3_context *ctx, const char *word)
+{
+    sqlite3_result_text(ctx, word, -1, SQLITE_STATIC);
+}
+
+/* One of the GPU's, which are the process's but for 'gpu' itself. */
+static void settings_result_gpu(sqlite3_context *ctx, const vs_settings *settings, int which)
+{
+    vs_gpu_settings gpu;
+    vs_gpu_read_settings(&gpu);
+    switch (which) {
+    case SETTINGS_GPU:
+        settings_result_word(ctx, settings_gpu_values[settings->gpu]);
+        break;
+    case SETTINGS_GPU_BUDGET_MB:
+        sqlite3_result_int(ctx, gpu.budget_mb);
+        break;
+    case SETTINGS_GPU_MIN_ROWS:
+        sqlite3_result_int(ctx, gpu.min_rows);
+        break;
+    case SETTINGS_GPU_PRECISION:
+        settings_result_word(ctx, vs_gpu_precision_names[gpu.precision]);
+        break;
+    default:
+        sqlite3_result_int(ctx, gpu.idle_s);
+        break;
+    }
 }
 
 static void settings_result(sqlite3_context *ctx, const vs_settings *settings, int which)
 {
     switch (which) {
     case SETTINGS_NORM_INDEX:
-        sqlite3_result_text(ctx, settings_norm_index_values[settings->norm_index], -1,
-                            SQLITE_STATIC);
+        settings_result_word(ctx, settings_norm_index_values[settings->norm_index]);
         break;
     case SETTINGS_STATS:
         sqlite3_result_int(ctx, settings->stats);
@@ -142,10 +202,38 @@ static void settings_result(sqlite3_context *ctx, const vs_settings *settings, i
     case SETTINGS_MAX_DECODED_MB:
         sqlite3_result_int(ctx, settings->max_decoded_mb);
         break;
+    case SETTINGS_CPU:
+        settings_result_word(ctx, vsk_level_name(vsk_level_in_use()));
+        break;
     default:
-        sqlite3_result_text(ctx, vsk_level_name(vsk_level_in_use()), -1, SQLITE_STATIC);
+        settings_result_gpu(ctx, settings, which);
         break;
     }
+}
+
+static void settings_set_gpu(vs_settings *settings, int which, int value)
+{
+    vs_gpu_settings gpu;
+    if (which == SETTINGS_GPU) {
+        settings->gpu = (vs_gpu_mode)value;
+        return;
+    }
+    vs_gpu_read_settings(&gpu);
+    switch (which) {
+    case SETTINGS_GPU_BUDGET_MB:
+        gpu.budget_mb = value;
+        break;
+    case SETTINGS_GPU_MIN_ROWS:
+        gpu.min_rows = value;
+        break;
+    case SETTINGS_GPU_PRECISION:
+        gpu.precision = (vs_gpu_precision)value;
+        break;
+    default:
+        gpu.idle_s = value;
+        break;
+    }
+    vs_gpu_set_settings(&gpu);
 }
 
 static void settings_set(vs_settings *settings, int which, int value)
@@ -154,7 +242,10 @@ static void settings_set(vs_settings *settings, int which, int value)
     case SETTINGS_NORM_INDEX:
         settings->norm_index = (vs_norm_index)value;
         break;
-    case SETTINGS_CACHE_MB: /* these two are the process's */
+    case SETTINGS_STATS:
+        settings->stats = value;
+        break;
+    case SETTINGS_CACHE_MB: /* this and the threads are the process's */
         vs_cache_set_budget((size_t)value << 20);
         break;
     case SETTINGS_THREADS:
@@ -164,7 +255,7 @@ static void settings_set(vs_settings *settings, int which, int value)
         settings->max_decoded_mb = value;
         break;
     default:
-        settings->stats = value;
+        settings_set_gpu(settings, which, value);
         break;
     }
 }

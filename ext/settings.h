@@ -6,7 +6,7 @@
 #ifndef VS_SETTINGS_H
 #define VS_SETTINGS_H
 
-#include "error.h"
+#include "gpu.h"
 
 typedef enum vs_norm_index {
     VS_NORM_INDEX_AUTO, /* used where the estimated cost is lower */
@@ -17,6 +17,7 @@ typedef struct vs_settings {
     vs_norm_index norm_index; /* vec_config('norm_index'): 'auto' (default) or 'off' */
     int stats; /* vec_config('stats'): 1 (default) counts searches for vec_stats, 0 does not */
     int max_decoded_mb; /* vec_config('max_decoded_mb'): most MiB that one frame decodes to */
+    vs_gpu_mode gpu;    /* vec_config('gpu'): 'auto' (default), 'off' or 'prefer' */
 } vs_settings;
 
 void vs_settings_init(vs_settings *settings);

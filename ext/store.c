@@ -16,37 +16,28 @@
 #endif
 
 #include "codes.h"
+#include "hash.h"
 #include "store_text.h"
 
 #define STORE_PAGE_BYTES_FEW 524288 /* a page cache that has nothing to lose */
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-/* FNV-1a, 64 bits. */
-static uint64_t store_hash(uint64_t hash, const void *data, size_t n)
-{
-    const unsigned char *at = data;
-    for (size_t i = 0; i < n; i++) {
-        hash = (hash ^ at[i]) * 0x100000001b3u;
-    }
-    return hash;
-}
-
 /* Names the file in process-wide keys; a database without one belongs to its connection. */
 static uint64_t store_identify_file(const vs_conn *conn, const char *schema)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
+    uint64_t hash = VS_HASH_INIT;
     const char *name = sqlite3_db_filename(conn->db, schema);
     if (name == NULL || name[0] == '\0') {
-        hash = store_hash(hash, &conn->identity, sizeof conn->identity);
-        return store_hash(hash, schema, strlen(schema));
+        hash = vs_hash(hash, &conn->identity, sizeof conn->identity);
+        return vs_hash(hash, schema, strlen(schema));
     }
-    hash = store_hash(hash, name, strlen(name));
+    hash = vs_hash(hash, name, strlen(name));
 #if defined(__unix__) || defined(__APPLE__)
     struct stat info;
     if (stat(name, &info) == 0) { /* asks, and opens nothing */
         uint64_t numbers[2] = {(uint64_t)info.st_dev, (uint64_t)info.st_ino};
-        hash = store_hash(hash, numbers, sizeof numbers);
+        hash = vs_hash(hash, numbers, sizeof numbers);
     }
 #endif
     return hash;

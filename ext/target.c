@@ -7,7 +7,7 @@
  * index.
  *
  * Calls: ddl.c.
- * Called by: plan.c, rows.c, id_map.c, norm_profile.c, func_search.c.
+ * Called by: plan.c, rows.c, id_map.c, norm_profile.c, func_search.c, func_gpu.c.
  * Threads: the connection's.
  */
 #include "target.h"
@@ -484,7 +484,6 @@ static int target_find_indexes(vs_target *target, const char *who, vsk_type type
 /* A virtual table: the caller finds out whether it is one of ours. Ends like vs_target_find. */
 static int target_finish_virtual(vs_target *target, const char *table, const char *column)
 {
-    target->is_virtual = 1;
     target->column = sqlite3_mprintf("%s", column);
     target->label = sqlite3_mprintf("%s.%s", table, column);
     /* Its rows are counted by the ids of the table that holds them. */
@@ -498,10 +497,38 @@ static int target_finish_virtual(vs_target *target, const char *table, const cha
     return SQLITE_OK;
 }
 
+/* Sets schema, table and is_virtual. */
+static int target_find_base(vs_target *target, const char *who, const char *table, vs_err *err)
+{
+    target_kind kind = TARGET_ABSENT;
+    int rc = target_find_table(target, who, table, &kind, err);
+    if (rc == SQLITE_OK && kind == TARGET_VIEW) {
+        rc = vs_error(err, SQLITE_ERROR,
+                      "%s: %s is a view, which has no rowids; name its base table", who, table);
+    }
+    target->is_virtual = kind == TARGET_VIRTUAL;
+    return rc;
+}
+
+int vs_target_find_table(sqlite3 *db, const char *who, const char *table, vs_target *out,
+                         vs_err *err)
+{
+    memset(out, 0, sizeof *out);
+    out->db = db;
+    int rc = target_find_base(out, who, table, err);
+    if (rc == SQLITE_OK) {
+        out->table_sql = sqlite3_mprintf("\"%w\".\"%w\"", out->schema, out->table);
+        rc = out->table_sql == NULL ? SQLITE_NOMEM : SQLITE_OK;
+    }
+    if (rc != SQLITE_OK) {
+        vs_target_free(out);
+    }
+    return rc;
+}
+
 int vs_target_find(sqlite3 *db, const char *who, const char *table, const char *column,
                    vsk_type type, vs_target *out, vs_err *err)
 {
-    target_kind kind = TARGET_ABSENT;
     int rc = SQLITE_OK;
     memset(out, 0, sizeof *out);
     out->db = db;
@@ -510,12 +537,8 @@ int vs_target_find(sqlite3 *db, const char *who, const char *table, const char *
                         "%s: names have at most %d bytes, found table %.40s... and column %.40s...",
                         who, VS_NAME_BYTES_MAX, table, column);
     }
-    rc = target_find_table(out, who, table, &kind, err);
-    if (rc == SQLITE_OK && kind == TARGET_VIEW) {
-        rc = vs_error(err, SQLITE_ERROR,
-                      "%s: %s is a view, which has no rowids; name its base table", who, table);
-    }
-    if (rc == SQLITE_OK && kind == TARGET_VIRTUAL) {
+    rc = target_find_base(out, who, table, err);
+    if (rc == SQLITE_OK && out->is_virtual) {
         return target_finish_virtual(out, table, column);
     }
     if (rc == SQLITE_OK) {

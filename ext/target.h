@@ -47,6 +47,11 @@ int vs_target_find(sqlite3 *db, const char *who, const char *table, const char *
                    vsk_type type, vs_target *out, vs_err *err);
 void vs_target_free(vs_target *target);
 
+/* Finds the table alone, of any kind but a view: sets schema, table, table_sql and is_virtual. Ends like
+ * vs_target_find. */
+int vs_target_find_table(sqlite3 *db, const char *who, const char *table, vs_target *out,
+                         vs_err *err);
+
 /*
  * The index called `name` on the target's table, whether it leads with the norm or not. On success
  * the caller owns *out (vs_index_free). SQLITE_ERROR with a sentence that lists the table's indexes

@@ -16,9 +16,11 @@
 
 #include "agg.h"
 #include "func.h"
+#include "func_gpu.h"
 #include "func_text.h"
 #include "vecshard.h"
 #include "vtab_each.h"
+#include "vtab_gpu.h"
 #include "vtab_index.h"
 #include "vtab_report.h"
 #include "vtab_search.h"
@@ -153,6 +155,18 @@ static const struct {
     {"vec_search", VECSHARD_MODULE},
     {"vec_search_batch", VECSHARD_MODULE},
     {"vec_norm_selectivity", 4},
+    {"vec_device", 0},
+    {"vec_device", 1},
+    {"vec_last_query", 0},
+    {"vec_last_query", 1},
+    {"vec_gpu_load", 1},
+    {"vec_gpu_load", 2},
+    {"vec_gpu_load", 3},
+    {"vec_gpu_load", 4},
+    {"vec_gpu_evict", 1},
+    {"vec_gpu_evict", 2},
+    {"vec_devices", VECSHARD_MODULE},
+    {"vec_gpu_cache", VECSHARD_MODULE},
     {"vecshard", VECSHARD_MODULE},
     {"vecshard_list", 2},
     {"vecshard_text", 4},
@@ -176,7 +190,8 @@ static int vecshard_register(vs_conn *conn)
     static int (*const steps[])(vs_conn *) = {
         vs_func_register,        vs_agg_register,        vs_func_text_register,
         vs_vtab_each_register,   vs_vtab_stats_register, vs_vtab_report_register,
-        vs_vtab_search_register, vs_vtab_index_register, vs_settings_register};
+        vs_vtab_search_register, vs_vtab_index_register, vs_vtab_gpu_register,
+        vs_func_gpu_register,    vs_settings_register};
     int rc = SQLITE_OK;
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof steps / sizeof steps[0]; i++) {
         rc = steps[i](conn);

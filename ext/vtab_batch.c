@@ -10,12 +10,12 @@
  * optional; nothing else is handed over. Rows come by query_no, then rank: ORDER BY query_no [,
  * rank] is consumed.
  *
- * Executing. Queries are answered in groups of up to 256, one pass over the data each, when the
+ * Executing. Queries are answered in groups of up to 256 (1,024 on a GPU), one pass over the data each, when the
  * cursor reaches them: memory does not grow with the size of the batch beyond the queries
  * themselves. Within a statement that writes, all are answered at once: later groups would see what
  * it wrote.
  *
- * Calls: plan.c, batch.c, args.c, vs_api.c.
+ * Calls: plan.c, batch.c, batch_queries.c, gpu_table.c, args.c, vs_api.c.
  * Called by: vtab_search.c (registration).
  * Threads: the connection's.
  */
@@ -25,6 +25,8 @@
 
 #include "args.h"
 #include "batch.h"
+#include "func_gpu.h"
+#include "gpu_table.h"
 #include "vs_api.h"
 
 static const char batch_who[] = "vec_search_batch";
@@ -38,7 +40,8 @@ typedef enum batch_column {
     BATCH_COL,
     BATCH_QUERIES,
     BATCH_K,
-    BATCH_OPTIONS
+    BATCH_OPTIONS,
+    BATCH_DEVICE
 } batch_column;
 #define BATCH_ARGUMENTS (BATCH_OPTIONS - BATCH_TBL + 1)
 
@@ -54,12 +57,14 @@ typedef struct batch_cursor {
     vsk_hit *hits;       /* owned: the rows of the queries answered, one after the other */
     size_t *ends;        /* owned: [held] where each query's rows end in hits */
     size_t hit_capacity;
+    size_t group;                              /* queries of one pass */
     size_t held;                               /* queries that are answered at a time */
     size_t first;                              /* query whose rows come first in hits */
     size_t answered;                           /* queries in hits */
     size_t query, hit;                         /* the current row: query within hits, row of hits */
     sqlite3_value *arguments[BATCH_ARGUMENTS]; /* owned copies */
     int64_t row;                               /* rows returned so far */
+    vs_counters did;                           /* by the last pass */
     int is_end;
 } batch_cursor;
 
@@ -70,11 +75,12 @@ static int vtab_batch_connect(sqlite3 *db, void *aux, int argc, const char *cons
     (void)argv;
     (void)message;
     vs_api_uses_all_schemas(db);
-    return vs_table_connect(db, aux,
-                            "CREATE TABLE x(query_no INTEGER, rank INTEGER, id INTEGER, distance "
-                            "REAL, tbl TEXT HIDDEN, col TEXT HIDDEN, "
-                            "queries HIDDEN, k INTEGER HIDDEN, options TEXT HIDDEN)",
-                            out);
+    return vs_table_connect(
+        db, aux,
+        "CREATE TABLE x(query_no INTEGER, rank INTEGER, id INTEGER, distance "
+        "REAL, tbl TEXT HIDDEN, col TEXT HIDDEN, "
+        "queries HIDDEN, k INTEGER HIDDEN, options TEXT HIDDEN, _device TEXT HIDDEN)",
+        out);
 }
 
 /* Words and cost. */
@@ -136,6 +142,7 @@ static int vtab_batch_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
         vs_args_plan_incomplete(info);
         return SQLITE_OK;
     }
+    rc = vs_args_check_last(info, BATCH_DEVICE, BATCH_ARGUMENTS, batch_who, &err);
     for (int i = 0; i < BATCH_ARGUMENTS && rc == SQLITE_OK; i++) {
         if (leading[i] >= 0) {
             rc = vs_args_claim(info, leading[i], ++argument, batch_who, &err);
@@ -216,7 +223,7 @@ static int batch_append(batch_cursor *cursor, size_t query, size_t at, const vsk
 /* Answers the next queries, as many as are held, in passes of a group each. */
 static int batch_answer(batch_cursor *cursor, vs_err *err)
 {
-    size_t group = vs_batch_group((int64_t)cursor->k);
+    size_t group = cursor->group;
     size_t left = cursor->queries.count - cursor->first;
     size_t wanted = left < cursor->held ? left : cursor->held;
     size_t at = 0;
@@ -225,7 +232,7 @@ static int batch_answer(batch_cursor *cursor, vs_err *err)
         size_t count = wanted - done < group ? wanted - done : group;
         int rc = vs_batch_run(cursor->conn, batch_who, &cursor->plan, &cursor->queries,
                               cursor->first + done, count, cursor->k, cursor->pass,
-                              cursor->pass_counts, err);
+                              cursor->pass_counts, &cursor->did, err);
         for (size_t i = 0; rc == SQLITE_OK && i < count; i++) {
             rc = batch_append(cursor, done + i, at, cursor->pass + i * cursor->k,
                               cursor->pass_counts[i]);
@@ -304,7 +311,10 @@ static int batch_start(batch_cursor *cursor, int argc, sqlite3_value **argv, vs_
         return rc;
     }
     cursor->k = (size_t)k;
-    size_t group = vs_batch_group(k);
+    cursor->group = vs_batch_group(k, vs_gpu_table_is_likely(cursor->conn, batch_who, &cursor->plan,
+                                                             cursor->queries.dim,
+                                                             VS_BATCH_GROUP_GPU, cursor->k));
+    size_t group = cursor->group;
     cursor->held = vs_args_is_writing(cursor->conn->db) ? cursor->queries.count : group;
     cursor->pass = sqlite3_malloc64(group * (cursor->k > 0 ? cursor->k : 1) * sizeof *cursor->pass);
     cursor->pass_counts = sqlite3_malloc64(group * sizeof *cursor->pass_counts);
@@ -363,6 +373,9 @@ static int vtab_batch_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, in
         break;
     case BATCH_DISTANCE:
         sqlite3_result_double(ctx, hit->distance);
+        break;
+    case BATCH_DEVICE:
+        sqlite3_result_text(ctx, vs_func_gpu_device(&cursor->did), -1, SQLITE_STATIC);
         break;
     default:
         if (cursor->arguments[column - BATCH_TBL] != NULL) {

@@ -31,6 +31,7 @@
 #include "args.h"
 #include "column.h"
 #include "content.h"
+#include "func_gpu.h"
 #include "index_plan.h"
 #include "maint.h"
 #include "options.h"
@@ -69,6 +70,7 @@ typedef struct index_cursor {
     vs_nearest *nearest; /* owned */
     int vector;
     vs_metric metric;
+    vs_device device;
     sqlite3_value *arguments[3]; /* owned: query, k, options, as given */
     vs_filter filter;
     vsk_hit *hits; /* owned */
@@ -547,7 +549,7 @@ static int index_step_search(index_cursor *cursor, vs_err *err)
     return rc;
 }
 
-/* The metric that the options ask for; what has no meaning here is an error. */
+/* Metric and device that the options ask for; what has no meaning here is an error. */
 static int index_read_options(index_cursor *cursor, sqlite3_value *value, vs_err *err)
 {
     vs_store *store = &index_table(cursor)->store;
@@ -555,6 +557,7 @@ static int index_read_options(index_cursor *cursor, sqlite3_value *value, vs_err
     const char *text = NULL;
     vs_options options;
     cursor->metric = spec->metric;
+    cursor->device = VS_DEVICE_AUTO;
     int rc = vs_args_optional_text(store->label, "options", value, &text, err);
     if (rc != SQLITE_OK || text == NULL) {
         return rc;
@@ -575,6 +578,7 @@ static int index_read_options(index_cursor *cursor, sqlite3_value *value, vs_err
     } else if (options.has_metric) {
         cursor->metric = options.metric;
     }
+    cursor->device = options.device;
     vs_options_free(&options);
     return rc;
 }
@@ -604,6 +608,7 @@ static int index_set_query(index_cursor *cursor, sqlite3_value *value, vs_err *e
     }
     if (rc == SQLITE_OK) {
         vs_vec vec = {data, spec->dim, spec->type};
+        vs_nearest_set_device(cursor->nearest, cursor->device);
         rc = vs_nearest_set_query(cursor->nearest, &vec, err);
     }
     sqlite3_free(place);
@@ -918,6 +923,8 @@ static int vtab_index_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, in
         }
     } else if (cursor->mode == INDEX_SEARCHING && hidden == VS_HIDDEN_DISTANCE) {
         sqlite3_result_double(ctx, cursor->hits[cursor->hit_at].distance);
+    } else if (cursor->mode == INDEX_SEARCHING && hidden == VS_HIDDEN_DEVICE) {
+        sqlite3_result_text(ctx, vs_func_gpu_device(&cursor->counters), -1, SQLITE_STATIC);
     } else if (cursor->mode == INDEX_SEARCHING && hidden <= VS_HIDDEN_OPTIONS &&
                cursor->arguments[hidden] != NULL) {
         sqlite3_result_value(ctx, cursor->arguments[hidden]);

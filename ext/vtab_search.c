@@ -5,7 +5,8 @@
  *     SELECT d.title FROM vec_search('docs', 'embedding', :q) AS s JOIN docs d ON d.rowid = s.id
  *     WHERE d.lang = 'en' LIMIT 10;
  *
- * Columns: id, distance, rank; hidden arguments tbl, col, query, k, options.
+ * Columns: id, distance, rank; hidden arguments tbl, col, query, k, options; hidden _device, which
+ * tells what computed: 'cpu' or 'cuda:0'.
  *
  * Planning (xBestIndex). The arguments tbl, col and query are needed as equalities, k and options
  * are optional. Of the other constraints these are applied inside the search (pushdown.c): id IN
@@ -35,6 +36,7 @@
 #include <math.h>
 
 #include "args.h"
+#include "func_gpu.h"
 #include "func_search.h"
 #include "pushdown.h"
 #include "search.h"
@@ -63,7 +65,7 @@ typedef struct search_cursor {
     vs_plan plan;
     vs_search search;
     sqlite3_value
-        *arguments[VS_COL_COUNT]; /* owned copies of the hidden columns, for xColumn alone */
+        *arguments[VS_COL_DEVICE]; /* owned copies of the hidden columns, for xColumn alone */
     vs_filter filter;
     vs_id_lists lists; /* the filter borrows from them */
     vsk_hit *hits;     /* owned */
@@ -84,7 +86,7 @@ static int vtab_search_connect(sqlite3 *db, void *aux, int argc, const char *con
     return vs_table_connect(db, aux,
                             "CREATE TABLE x(id INTEGER, distance REAL, rank INTEGER, tbl TEXT "
                             "HIDDEN, col TEXT HIDDEN, query HIDDEN, "
-                            "k INTEGER HIDDEN, options TEXT HIDDEN)",
+                            "k INTEGER HIDDEN, options TEXT HIDDEN, _device TEXT HIDDEN)",
                             out);
 }
 
@@ -185,6 +187,10 @@ static int vtab_search_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
     if (leading.tbl < 0 || leading.col < 0 || leading.query < 0) {
         vs_args_plan_incomplete(info);
         return SQLITE_OK;
+    }
+    rc = vs_args_check_last(info, VS_COL_DEVICE, VS_COL_OPTIONS - VS_COL_TBL + 1, search_who, &err);
+    if (rc != SQLITE_OK) {
+        return vs_error_vtab(base, rc, &err);
     }
     rc = vs_pushdown_find(search_who, info, leading.k >= 0, leading.k < 0 ? leading.options : -1,
                           &pushdown, &err);
@@ -340,7 +346,7 @@ static int search_plan(search_cursor *cursor, const char *table, const char *col
 /* Copies the arguments for xColumn. */
 static int search_keep_arguments(search_cursor *cursor, sqlite3_value *const *values)
 {
-    for (int column = VS_COL_TBL; column < VS_COL_COUNT; column++) {
+    for (int column = VS_COL_TBL; column < VS_COL_DEVICE; column++) {
         sqlite3_value_free(cursor->arguments[column]);
         cursor->arguments[column] = NULL;
         if (values[column] != NULL) {
@@ -364,7 +370,7 @@ static int search_read_values(int number, const char *words, int argc, sqlite3_v
         return rc;
     }
     int leading = argc - (int)pushdown->count;
-    for (int i = 0; i < leading && VS_COL_TBL + i < VS_COL_COUNT; i++) {
+    for (int i = 0; i < leading && VS_COL_TBL + i < VS_COL_DEVICE; i++) {
         values[VS_COL_TBL + i] = argv[i];
     }
     *out_conditions = argv + leading;
@@ -377,7 +383,7 @@ static int search_read_values(int number, const char *words, int argc, sqlite3_v
 static int search_start(search_cursor *cursor, int number, const char *words, int argc,
                         sqlite3_value **argv, vs_err *err)
 {
-    sqlite3_value *values[VS_COL_COUNT] = {NULL};
+    sqlite3_value *values[VS_COL_DEVICE] = {NULL};
     sqlite3_value **conditions = NULL;
     const char *table = NULL;
     const char *column = NULL;
@@ -482,6 +488,9 @@ static int vtab_search_column(sqlite3_vtab_cursor *base, sqlite3_context *ctx, i
         break;
     case VS_COL_RANK:
         sqlite3_result_int64(ctx, cursor->rank);
+        break;
+    case VS_COL_DEVICE:
+        sqlite3_result_text(ctx, vs_func_gpu_device(&cursor->search.counters), -1, SQLITE_STATIC);
         break;
     default:
         if (cursor->arguments[column] != NULL) {

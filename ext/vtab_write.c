@@ -172,13 +172,21 @@ static int write_read_vector(write_change *change, int vector)
 /* Hidden columns take no values, but for the command's, which are read elsewhere. */
 static int write_check_hidden(const write_change *change)
 {
-    static const char *const names[] = {"query", "k", "options", "distance"};
+    static const struct {
+        int column;
+        const char *name;
+    } outputs[] = {{VS_HIDDEN_QUERY, "query"},
+                   {VS_HIDDEN_K, "k"},
+                   {VS_HIDDEN_OPTIONS, "options"},
+                   {VS_HIDDEN_DISTANCE, "distance"},
+                   {VS_HIDDEN_DEVICE, "_device"}};
     int first = change->store->declaration.column_count;
-    for (int i = VS_HIDDEN_QUERY; i <= VS_HIDDEN_DISTANCE; i++) {
-        sqlite3_value *value = change->columns[first + i];
-        if (sqlite3_value_type(value) != SQLITE_NULL && !write_is_unchanged(change, first + i)) {
+    for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++) {
+        int column = first + outputs[i].column;
+        if (sqlite3_value_type(change->columns[column]) != SQLITE_NULL &&
+            !write_is_unchanged(change, column)) {
             return vs_error(change->err, SQLITE_ERROR, "%s: %s cannot be written",
-                            change->store->label, names[i]);
+                            change->store->label, outputs[i].name);
         }
     }
     if (sqlite3_value_type(change->columns[first + VS_HIDDEN_COMMAND]) != SQLITE_NULL) {

@@ -54,7 +54,7 @@ SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, '{"type":"float64"}')
 SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, '{"type":"bit","metric":"l2"}');
 SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, '{"mode":"fast"}');
 SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, '{"recall":0.95}');
-SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, '{"device":"gpu"}');
+SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, '{"device":"tpu"}');
 SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, '{"bad_rows":"fix"}');
 SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, '{"norm_band":-1}');
 SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, '{"norm_band":"wide"}');

@@ -94,12 +94,12 @@ static void a_pass_takes_as_many_queries_as_fit(void **state)
     static const int64_t ks[] = {0, 1, 10, 2048, 2049, 10000, 524288, 524289, 1000000};
     (void)state;
     for (size_t i = 0; i < VS_TEST_COUNT(ks); i++) {
-        size_t group = vs_batch_group(ks[i]);
+        size_t group = vs_batch_group(ks[i], 0);
         assert_in_range(group, 1, VS_BATCH_GROUP_MAX);
         assert_true(group == 1 || group * (size_t)ks[i] * sizeof(vsk_hit) <= VS_BATCH_HEAP_BYTES);
     }
-    assert_int_equal(vs_batch_group(10), VS_BATCH_GROUP_MAX);
-    assert_int_equal(vs_batch_group(1000000), 1);
+    assert_int_equal(vs_batch_group(10, 0), VS_BATCH_GROUP_MAX);
+    assert_int_equal(vs_batch_group(1000000, 0), 1);
 }
 
 int main(void)

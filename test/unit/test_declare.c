@@ -238,10 +238,10 @@ static void every_error_is_a_sentence(void **state)
         {"e float[3];E text", WHO ": two columns are named \"E\""},
         {"Distance float[3]",
          WHO ": a column cannot be named \"Distance\": the names rowid, distance, k, query, "
-             "options, arg and rank are reserved"},
+             "options, arg, rank and _device are reserved"},
         {"e float[3];\"rowid\" integer primary key",
          WHO ": a column cannot be named \"rowid\": the names rowid, distance, k, query, options, "
-             "arg and rank are reserved"},
+             "arg, rank and _device are reserved"},
         {"e float64[3]", WHO ": column \"e\": unknown element type <float64>, expected float32 (or "
                              "float), float16, bfloat16, int8 or bit"},
         {"e [3]", WHO ": column \"e\": expected a type, COLLATE, PRIMARY KEY or PARTITION KEY, "
@@ -446,7 +446,7 @@ static void the_schema_declares_columns_and_hidden_columns(void **state)
         schema, "CREATE TABLE x(\"embedding\", \"tenant\" INTEGER, \"a\"\"b\" TEXT COLLATE "
                 "\"NOCASE\", \"lang\", \"x\" \"with y(3)\", \"query\" HIDDEN, \"k\" HIDDEN, "
                 "\"options\" HIDDEN, \"distance\" HIDDEN, \"my \"\"t\"\"\" HIDDEN, \"arg\" "
-                "HIDDEN)");
+                "HIDDEN, \"_device\" HIDDEN)");
     sqlite3_free(schema);
     vs_declare_free(&d);
 }

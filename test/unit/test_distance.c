@@ -124,6 +124,66 @@ static void no_distance_is_minus_zero(void **state)
     assert_false(signbit(distance_of(VS_COSINE, a, a, 2)));
 }
 
+/* What the formulas were before sums could be given: written out once more. */
+static vs_dist_kind expected_of_sums(vs_metric metric, const double sums[4], double *out)
+{
+    double product = sums[2] * sums[3], value = sums[0];
+    if (metric == VS_L2) {
+        value = sqrt(sums[0]);
+    } else if (metric == VS_DOT) {
+        value = 0.0 - sums[1];
+    } else if (metric == VS_COSINE) {
+        if (!isfinite(sums[1]) || !isfinite(product)) {
+            return VS_DIST_NONFINITE;
+        }
+        if (product == 0.0) {
+            return VS_DIST_NULL;
+        }
+        value = sums[1] / sqrt(product);
+        value = 1.0 - (value > 1.0 ? 1.0 : value < -1.0 ? -1.0 : value);
+    }
+    *out = value;
+    return isfinite(value) ? VS_DIST_VALUE : VS_DIST_NONFINITE;
+}
+
+static void check_sums(vs_metric metric, vsk_type type, const void *a, const void *b, size_t dim)
+{
+    const vsk_table *k = vsk_get();
+    double of_vectors = 7.0, of_sums = 7.0, expected = 7.0, triple[3];
+    k->triple[type](a, b, dim, triple);
+    const double sums[4] = {k->l2sq[type](a, b, dim), triple[0], triple[1], triple[2]};
+    int is_l2 = metric == VS_L2 || metric == VS_L2SQ;
+    vs_dist_kind kind = vs_distance(metric, type, a, b, dim, &of_vectors);
+    assert_int_equal(vs_distance_of_sums(metric, sums[is_l2 ? 0 : 1], sums[2], sums[3], &of_sums),
+                     kind);
+    assert_int_equal(expected_of_sums(metric, sums, &expected), kind);
+    if (kind == VS_DIST_VALUE) {
+        assert_memory_equal(&of_vectors, &expected, sizeof expected);
+        assert_memory_equal(&of_sums, &expected, sizeof expected);
+    } else {
+        assert_true(of_vectors == 7.0 && of_sums == 7.0);
+    }
+}
+
+static void a_distance_of_sums_has_the_bits_of_one_of_vectors(void **state)
+{
+    static const vs_metric metrics[] = {VS_L2, VS_L2SQ, VS_DOT, VS_COSINE};
+    static const vsk_type types[] = {VSK_F32, VSK_F16, VSK_BF16, VSK_I8};
+    uint64_t random = 5, a[64], b[64];
+    (void)state;
+    for (int round = 0; round < 2000; round++) {
+        for (size_t i = 0; i < VS_TEST_COUNT(a); i++) { /* any bits: also infinities and NaN */
+            a[i] = vs_test_random(&random) & (round % 3 == 0 ? ~0ull : 0xbfffbfffbfffbfffull);
+            b[i] = round % 7 == 0 ? 0 : round % 5 == 0 ? a[i] : vs_test_random(&random);
+        }
+        for (size_t m = 0; m < VS_TEST_COUNT(metrics); m++) {
+            for (size_t t = 0; t < VS_TEST_COUNT(types); t++) {
+                check_sums(metrics[m], types[t], a, b, 1 + (size_t)round % 100);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +195,7 @@ int main(void)
         cmocka_unit_test(extremes_of_float32_neither_overflow_nor_vanish),
         cmocka_unit_test(nan_and_infinity_are_reported_under_every_metric),
         cmocka_unit_test(no_distance_is_minus_zero),
+        cmocka_unit_test(a_distance_of_sums_has_the_bits_of_one_of_vectors),
     };
     return cmocka_run_group_tests(tests, choose_kernels, NULL);
 }

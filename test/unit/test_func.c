@@ -286,7 +286,7 @@ static void debug_names_what_was_built(void **state)
                                         "\nKernel levels compiled: scalar",
                                         "\nKernel level in use: ",
                                         "\nzstd: ",
-                                        "\nCUDA: not built\n",
+                                        "\nCUDA: no module\n",
                                         "\nSQLite: 3."};
     for (size_t i = 0; i < VS_TEST_COUNT(lines); i++) {
         assert_non_null(strstr(text, lines[i]));

@@ -12,8 +12,9 @@
 
 static void counters_add_up_per_target_operation_and_strategy(void **state)
 {
-    vs_metrics metrics = {NULL, 0, 0};
-    const vs_counters one = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+    vs_metrics metrics = {.entries = NULL};
+    const vs_counters one = {1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,
+                             12, 13, 14, 15, 16, 17, 18, 19, 20, 0};
     (void)state;
     vs_metrics_add(&metrics, "a.v", "vec_search", "pass", &one);
     vs_metrics_add(&metrics, "a.v", "vec_search", "pass", &one);
@@ -21,7 +22,8 @@ static void counters_add_up_per_target_operation_and_strategy(void **state)
     vs_metrics_add(&metrics, "a.v", "vec_search_batch", "pass", &one);
     vs_metrics_add(&metrics, "b.v", "vec_search", "pass", &one);
     assert_int_equal(metrics.count, 4);
-    const vs_counters twice = {2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22};
+    const vs_counters twice = {2,  4,  6,  8,  10, 12, 14, 16, 18, 20, 22,
+                               24, 26, 28, 30, 32, 34, 36, 38, 40, 0};
     assert_memory_equal(&metrics.entries[0].counters, &twice, sizeof twice);
     assert_memory_equal(&metrics.entries[3].counters, &one, sizeof one);
     assert_string_equal(metrics.entries[3].target, "b.v");
@@ -31,7 +33,7 @@ static void counters_add_up_per_target_operation_and_strategy(void **state)
 
 static void targets_beyond_the_limit_are_counted_together(void **state)
 {
-    vs_metrics metrics = {NULL, 0, 0};
+    vs_metrics metrics = {.entries = NULL};
     const vs_counters one = {.calls = 1};
     (void)state;
     for (int i = 0; i < VS_METRICS_MAX + 500; i++) {
@@ -53,7 +55,7 @@ static void without_memory_numbers_are_dropped_and_nothing_breaks(void **state)
     (void)state;
     int64_t live = vs_fault_live();
     for (int n = 1, failed = 1; failed; n++) {
-        vs_metrics metrics = {NULL, 0, 0};
+        vs_metrics metrics = {.entries = NULL};
         vs_fault_arm(n, 0);
         vs_metrics_add(&metrics, "a.v", "vec_search", "pass", &one);
         vs_metrics_add(&metrics, "b.v", "vec_search", "pass", &one);

@@ -76,8 +76,8 @@ static void what_is_wrong_is_said_in_one_sentence(void **state)
             "who: option \"mode\" must be \"exact\" (this version has no other mode), found fast");
     refuses("{\"recall\":0.9}", "who: option \"recall\" needs an approximate mode, and this "
                                 "version has only \"mode\":\"exact\"");
-    refuses("{\"device\":\"gpu\"}", "who: option \"device\" must be \"auto\" or \"cpu\" (this "
-                                    "version has no GPU support), found gpu");
+    refuses("{\"device\":\"tpu\"}",
+            "who: option \"device\" must be \"auto\", \"cpu\" or \"gpu\", found tpu");
     refuses("{\"norm_band\":-0.5}",
             "who: option \"norm_band\" must be a number from 0 to 1000000, found -0.5");
     refuses("{\"norm_band\":\"0.5\"}",

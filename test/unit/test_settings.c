@@ -42,10 +42,12 @@ static void unknown_names_and_values_are_answered_with_what_there_is(void **stat
     (void)state;
     vs_test_fails(db, "SELECT vec_config('cache')",
                   "vec_config: no setting 'cache': there are norm_index, stats, cache_mb, threads, "
-                  "max_decoded_mb and cpu");
+                  "max_decoded_mb, gpu, gpu_budget_mb, gpu_min_rows, gpu_precision, gpu_idle_s "
+                  "and cpu");
     vs_test_fails(db, "SELECT vec_config('cache', 1)",
                   "vec_config: no setting 'cache': there are norm_index, stats, cache_mb, threads, "
-                  "max_decoded_mb and cpu");
+                  "max_decoded_mb, gpu, gpu_budget_mb, gpu_min_rows, gpu_precision, gpu_idle_s "
+                  "and cpu");
     vs_test_fails(db, "SELECT vec_config('norm_index', 'on')",
                   "vec_config: 'norm_index' is 'auto' or 'off', not 'on'");
     vs_test_fails(db, "SELECT vec_config('stats', 2)",

@@ -54,18 +54,29 @@ static void the_kernels_in_use_are_rows(void **state)
 
 static void counters_are_rows(void **state)
 {
-    const vs_counters counters = {1, 1000, 30, 2, 10, 1, 2500000, 0, 0, 0, 0};
+    const vs_counters counters = {.calls = 1,
+                                  .rows_read = 1000,
+                                  .rows_finished = 30,
+                                  .rows_skipped = 2,
+                                  .rows_returned = 10,
+                                  .fallbacks = 1,
+                                  .time_ns = 2500000};
     (void)state;
     vs_test_gives(db, "SELECT count(*) FROM vec_stats", "0");
     vs_metrics_add(&conn->metrics, "docs.embedding", "vec_search", "pass", &counters);
     vs_metrics_add(&conn->metrics, "docs.embedding", "vec_search", "norm index", &counters);
     vs_metrics_add(&conn->metrics, "docs.embedding", "vec_search", "pass", &counters);
-    vs_test_gives(db, "SELECT * FROM vec_stats",
-                  "docs.embedding|vec_search|pass|2|2000|60|4|20|2|5.0|0|0|0|0; "
-                  "docs.embedding|vec_search|norm index|1|1000|30|2|10|1|2.5|0|0|0|0");
+    vs_test_gives(
+        db, "SELECT * FROM vec_stats",
+        "docs.embedding|vec_search|pass|2|2000|60|4|20|2|5.0|0|0|0|0|0|0|0|0|0|0|0|0|NULL; "
+        "docs.embedding|vec_search|norm index|1|1000|30|2|10|1|2.5|0|0|0|0|0|0|0|0|0|0|0|0|"
+        "NULL");
     vs_test_gives(db, "SELECT name FROM pragma_table_info('vec_stats')",
                   "target; operation; strategy; calls; rows_read; rows_finished; rows_skipped; "
-                  "rows_returned; fallbacks; time_ms; rows_scanned; rows_passed_p; rows_passed_b; rows_passed_c");
+                  "rows_returned; fallbacks; time_ms; rows_scanned; rows_passed_p; rows_passed_b; "
+                  "rows_passed_c; gpu_queries; gpu_fallbacks; gpu_fallbacks_budget; "
+                  "gpu_fallbacks_stale; gpu_fallbacks_txn; gpu_fallbacks_error; gpu_upload_bytes; "
+                  "gpu_us; survivors_per_query");
 }
 
 static void a_scan_is_a_snapshot(void **state)
