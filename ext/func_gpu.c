@@ -95,16 +95,23 @@ static char *func_gpu_device_sql(const vs_gpu_info *info)
     return sqlite3_str_finish(sql);
 }
 
-/* Is the argument 'json', the only word there is? */
+/* Is the argument 'json', the only word there is? Where it is not, the result is set: NULL of NULL. */
 static int func_gpu_is_json(sqlite3_context *ctx, const char *who, sqlite3_value *value)
 {
     vs_err err = VS_ERR_INIT;
+    if (sqlite3_value_type(value) == SQLITE_NULL) {
+        sqlite3_result_null(ctx);
+        return 0;
+    }
     const char *text = (const char *)sqlite3_value_text(value);
-    if (text != NULL && strcmp(text, "json") == 0) {
+    if (text == NULL) {
+        sqlite3_result_error_nomem(ctx);
+        return 0;
+    }
+    if (strcmp(text, "json") == 0) {
         return 1;
     }
-    int rc = vs_error(&err, SQLITE_ERROR, "%s: the argument is 'json', not '%s'", who,
-                      text == NULL ? "NULL" : text);
+    int rc = vs_error(&err, SQLITE_ERROR, "%s: the argument is 'json', not '%s'", who, text);
     vs_error_result(ctx, rc, &err);
     return 0;
 }

@@ -423,6 +423,16 @@ void vs_gpu_set_settings(const vs_gpu_settings *settings)
     vs_gpu_reap();
 }
 
+int vs_gpu_prefers(void)
+{
+    return atomic_load(&vs_gpu.prefers);
+}
+
+void vs_gpu_set_prefers(int prefers)
+{
+    atomic_store(&vs_gpu.prefers, prefers);
+}
+
 /* The card's free memory now, where nobody is using the module. */
 static void gpu_refresh(void)
 {

@@ -65,6 +65,11 @@ typedef struct vs_gpu_settings {
 void vs_gpu_read_settings(vs_gpu_settings *out);
 void vs_gpu_set_settings(const vs_gpu_settings *settings); /* a smaller budget evicts at once */
 
+/* Do searches that say nothing else use the GPU wherever they can (VS_GPU_PREFER), or where it is
+ * faster (VS_GPU_AUTO, at first)? Read by each search, so without a lock. */
+int vs_gpu_prefers(void);
+void vs_gpu_set_prefers(int prefers);
+
 /* ---- what there is --------------------------------------------------------------------------- */
 
 typedef enum vs_gpu_state {

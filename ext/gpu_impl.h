@@ -84,6 +84,7 @@ typedef struct vs_gpu_waiting {
 typedef struct vs_gpu_process {
     pthread_mutex_t upload, device_lock, state_lock;
     atomic_int state;   /* vs_gpu_state: no lock */
+    atomic_int prefers; /* no lock */
     const vsg_api *api; /* set before the state says so: no lock */
     vsg_device *device; /* written under the device lock */
     double speed;       /* bytes a microsecond; 0: not known */

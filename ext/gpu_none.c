@@ -11,6 +11,7 @@
 
 static vs_gpu_settings gpu_none_settings = {0, VS_GPU_MIN_ROWS_DEFAULT, VS_GPU_IDLE_S_DEFAULT,
                                             VS_GPU_PRECISION_AUTO};
+static atomic_int gpu_none_prefers;
 
 void vs_gpu_read_settings(vs_gpu_settings *out)
 {
@@ -20,6 +21,16 @@ void vs_gpu_read_settings(vs_gpu_settings *out)
 void vs_gpu_set_settings(const vs_gpu_settings *settings)
 {
     gpu_none_settings = *settings;
+}
+
+int vs_gpu_prefers(void)
+{
+    return atomic_load(&gpu_none_prefers);
+}
+
+void vs_gpu_set_prefers(int prefers)
+{
+    atomic_store(&gpu_none_prefers, prefers);
 }
 
 int vs_gpu_is_possible(void)

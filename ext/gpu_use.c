@@ -1,7 +1,7 @@
 /*
  * gpu_use.c - what searches share that may use the GPU.
  *
- * Calls: gpu.c, kernels (conversion).
+ * Calls: settings.c, kernels (conversion).
  * Called by: gpu_table.c, gpu_index.c, nearest_gpu.c, func_gpu.c, plan.c.
  * Threads: the connection's.
  */
@@ -15,7 +15,7 @@ vs_gpu_mode vs_gpu_use_mode(const vs_conn *conn, vs_device device)
     case VS_DEVICE_GPU:
         return VS_GPU_PREFER;
     default:
-        return conn->settings.gpu;
+        return vs_settings_gpu(&conn->settings);
     }
 }
 

@@ -8,7 +8,7 @@
 #include "gpu.h"
 #include "options.h"
 
-/* What the option and the connection's setting ask for. */
+/* What the option and the setting ask for. */
 vs_gpu_mode vs_gpu_use_mode(const vs_conn *conn, vs_device device);
 
 /* Does the GPU know distances of this metric between vectors of this type? */

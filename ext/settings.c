@@ -21,6 +21,14 @@ void vs_settings_init(vs_settings *settings)
     settings->max_decoded_mb = 64;
 }
 
+vs_gpu_mode vs_settings_gpu(const vs_settings *settings)
+{
+    if (settings->gpu_is_off) {
+        return VS_GPU_OFF;
+    }
+    return vs_gpu_prefers() ? VS_GPU_PREFER : VS_GPU_AUTO;
+}
+
 /* One setting: one of some words (`values`, by number), a whole number from 0 to `count`, or read
  * only. */
 typedef enum settings_kind { SETTINGS_WORDS, SETTINGS_NUMBER, SETTINGS_READ_ONLY } settings_kind;
@@ -55,8 +63,7 @@ enum {
 
 static const char *const settings_norm_index_values[] = {"auto", "off"};
 static const char *const settings_stats_values[] = {"0", "1"};
-/* In the order of their enums. */
-static const char *const settings_gpu_values[] = {"auto", "off", "prefer"};
+static const char *const settings_gpu_values[] = {"auto", "off", "prefer"}; /* as vs_gpu_mode */
 static const settings_entry settings_entries[SETTINGS_COUNT] = {
     {"norm_index", SETTINGS_WORDS, settings_norm_index_values, 2},
     {"stats", SETTINGS_WORDS, settings_stats_values, 2},
@@ -160,14 +167,14 @@ static void settings_result_word(sqlite3_context *ctx, const char *word)
     sqlite3_result_text(ctx, word, -1, SQLITE_STATIC);
 }
 
-/* One of the GPU's, which are the process's but for 'gpu' itself. */
+/* One of the GPU's, which are the process's but for 'off'. */
 static void settings_result_gpu(sqlite3_context *ctx, const vs_settings *settings, int which)
 {
     vs_gpu_settings gpu;
     vs_gpu_read_settings(&gpu);
     switch (which) {
     case SETTINGS_GPU:
-        settings_result_word(ctx, settings_gpu_values[settings->gpu]);
+        settings_result_word(ctx, settings_gpu_values[vs_settings_gpu(settings)]);
         break;
     case SETTINGS_GPU_BUDGET_MB:
         sqlite3_result_int(ctx, gpu.budget_mb);
@@ -215,7 +222,10 @@ static void settings_set_gpu(vs_settings *settings, int which, int value)
 {
     vs_gpu_settings gpu;
     if (which == SETTINGS_GPU) {
-        settings->gpu = (vs_gpu_mode)value;
+        settings->gpu_is_off = value == VS_GPU_OFF;
+        if (value != VS_GPU_OFF) {
+            vs_gpu_set_prefers(value == VS_GPU_PREFER);
+        }
         return;
     }
     vs_gpu_read_settings(&gpu);

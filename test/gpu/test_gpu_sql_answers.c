@@ -250,6 +250,15 @@ static void prefer(vsg_fake *fake)
     assert_string_equal(sql_same(db, sql_docs_search, "auto"), "unused");
     assert_string_equal(sql_same(db, sql_docs_search, "gpu"), "none");
     vs_test_gives(db, "SELECT vec_last_query('json') ->> 'device'", "cuda:0");
+
+    /* 'off' is this connection's alone, 'prefer' and 'auto' are the process's. */
+    sqlite3 *other = answers_open("CREATE TABLE docs(id INTEGER PRIMARY KEY, v BLOB, tag INTEGER)");
+    vs_test_gives(other, "SELECT vec_config('gpu')", "prefer");
+    assert_string_equal(sql_same(other, sql_docs_search, "auto"), "cold");
+    vs_test_gives(db, "SELECT vec_config('gpu', 'auto')", "auto");
+    vs_test_gives(other, "SELECT vec_config('gpu')", "auto");
+    assert_string_equal(sql_same(other, sql_docs_search, "auto"), "small");
+    vs_test_close(other);
     vs_test_close(db);
 }
 

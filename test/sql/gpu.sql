@@ -66,7 +66,7 @@ SELECT vec_gpu_load('docs', NULL);
 SELECT vec_gpu_evict('missing');
 SELECT vec_gpu_evict('docs', 'missing');
 SELECT vec_device('xml');
-SELECT vec_device(NULL);
+SELECT vec_device(NULL) IS NULL AS a, vec_last_query(NULL) IS NULL AS b;
 SELECT vec_last_query('xml');
 SELECT vec_gpu_load();
 SELECT vec_gpu_evict();
