@@ -39,8 +39,8 @@ const vsg_api *module_api(void);
 int module_open_only(module_table *self, uint64_t budget_bytes);
 int module_open(module_table *self, uint64_t budget_bytes);
 
-/* A table with `shape`, in place of the last one, made but not yet sent; 0 rows in seven are not live. Then its sending: a
- * vsg_rc, with what was made so far in `segments`. */
+/* A table with `shape`, in place of the last one, made but not yet sent; one row in seven is not
+ * live. Then its sending: a vsg_rc, with what was made so far in `segments`. */
 void module_make(module_table *self, const module_shape *shape, uint32_t query_count);
 int module_send(module_table *self);
 /* One segment's rows, through as many buffers as it takes. */
