@@ -37,7 +37,9 @@ const char *const vs_gpu_precision_names[VS_GPU_PRECISION_COUNT] = {"auto", "f16
 #include "metrics.h"
 
 #define GPU_FILE "vecshard_cuda.so"
-#define GPU_OPEN_BYTES ((uint64_t)256 << 20) /* a context and scratch take about as much */
+/* What a context and scratch take, about: 110 MB of a card of 16 GB, 560 MB of one of 96 GB. */
+#define GPU_OPEN_BYTES ((uint64_t)256 << 20)
+#define GPU_OPEN_PART 256 /* and this part of the card */
 #define GPU_BUDGET_MAX ((uint64_t)4 << 30)
 #define GPU_LOW_WATER_MIN ((uint64_t)512 << 20)
 
@@ -308,22 +310,13 @@ static int gpu_describe(vsg_device *device)
 static vs_gpu_reason gpu_open_device(void)
 {
     vsg_device *device = NULL;
-    vsg_limits limits = {0, 0};
-    vsg_info info;
-    memset(&info, 0, sizeof info);
-    int rc = vs_gpu.api->probe(0, &info);
+    vsg_limits limits = {0, 0, 0};
     vs_gpu_lock();
-    if (rc == VSG_OK) {
-        vs_gpu.info.free_bytes = info.free_bytes;
-    }
     limits.budget_bytes = vs_gpu_budget();
-    /* some cards do not tell before they are open */
-    int has_room = info.total_bytes == 0 || info.free_bytes >= vs_gpu_low_water() + GPU_OPEN_BYTES;
+    limits.room_bytes =
+        vs_gpu_low_water() + GPU_OPEN_BYTES + vs_gpu.info.total_bytes / GPU_OPEN_PART;
     vs_gpu_unlock();
-    if (rc == VSG_OK && !has_room) {
-        return VS_GPU_BUDGET;
-    }
-    rc = rc == VSG_OK ? vs_gpu.api->device_open(0, &limits, &device) : rc;
+    int rc = vs_gpu.api->device_open(0, &limits, &device);
     if (rc == VSG_OK && gpu_describe(device)) {
         gpu_say(VS_GPU_OPEN, "");
         vs_gpu_lock();
@@ -433,17 +426,32 @@ void vs_gpu_set_prefers(int prefers)
     atomic_store(&vs_gpu.prefers, prefers);
 }
 
+/* Free bytes of the card now; 0: it does not tell. Under the device lock. */
+static uint64_t gpu_read_free(void)
+{
+    vsg_memory memory;
+    vsg_info info;
+    if (atomic_load(&vs_gpu.state) == VS_GPU_OPEN) {
+        return vs_gpu_check(vs_gpu.api->device_memory(vs_gpu.device, &memory)) == VSG_OK
+                   ? memory.free_bytes
+                   : 0;
+    }
+    memset(&info, 0, sizeof info);
+    return atomic_load(&vs_gpu.state) == VS_GPU_READY && vs_gpu.api->probe(0, &info) == VSG_OK
+               ? info.free_bytes
+               : 0;
+}
+
 /* The card's free memory now, where nobody is using the module. */
 static void gpu_refresh(void)
 {
-    vsg_memory memory;
-    if (vs_gpu_look() != VS_GPU_OPEN || pthread_mutex_trylock(&vs_gpu.device_lock) != 0) {
+    if (pthread_mutex_trylock(&vs_gpu.device_lock) != 0) {
         return;
     }
-    if (atomic_load(&vs_gpu.state) == VS_GPU_OPEN &&
-        vs_gpu_check(vs_gpu.api->device_memory(vs_gpu.device, &memory)) == VSG_OK) {
+    uint64_t free_bytes = gpu_read_free();
+    if (free_bytes != 0) {
         vs_gpu_lock();
-        vs_gpu.info.free_bytes = memory.free_bytes;
+        vs_gpu.info.free_bytes = free_bytes;
         vs_gpu_unlock();
     }
     vs_gpu_leave();

@@ -125,7 +125,8 @@ typedef struct vs_gpu_want {
     vsk_type type;
     size_t dim;
     vs_metric metric;
-    double rows; /* of the table, about */
+    double rows;      /* of the table, about */
+    size_t unit_rows; /* a segment holds a multiple of it: a power of two; 0: any */
     size_t query_count, k;
     vs_gpu_mode mode;
 } vs_gpu_want;

@@ -16,23 +16,28 @@
 
 #include <math.h>
 
-#define ADMIT_COUNT_MAX 256 /* beyond it, images without a segment go */
+#define ADMIT_COUNT_MAX 256  /* beyond it, images without a segment go */
+#define ADMIT_TERMS_BYTES 17 /* of a row, beside its elements: bounds, and whether it is live */
 #define ADMIT_HOT_NS 60000000000
 #define ADMIT_SMALL_BYTES (VS_GPU_SEGMENT_BYTES / 8) /* of a segment, made for a small column ... */
 #define ADMIT_SMALL_COUNT 64                         /* that has grown to so many */
 
 /* ---- shapes ---------------------------------------------------------------------------------- */
 
-/* Rows of a segment: a power of two of tiles for a small column, else what the bytes hold. */
+/* Rows of a segment: a power of two of tiles for a small column, else what the bytes hold; always
+ * whole units. */
 static uint32_t admit_rows(const vs_gpu_want *want, const vsg_shape *shape, uint64_t room)
 {
     uint64_t elements = ((uint64_t)want->dim + 31) / 32 * 32;
-    uint64_t row_bytes = elements * (shape->format == VSG_F16 ? 2 : 1) +
+    uint64_t row_bytes = ADMIT_TERMS_BYTES + elements * (shape->format == VSG_F16 ? 2 : 1) +
                          (shape->keeps_vectors ? vs_gpu_row_bytes(want->type, want->dim) : 0);
     uint64_t bytes = room / 4 < VS_GPU_SEGMENT_BYTES ? room / 4 : VS_GPU_SEGMENT_BYTES;
     uint64_t tiles = bytes / row_bytes / VSG_TILE_ROWS;
-    uint64_t most = ((uint64_t)1 << 24) / VSG_TILE_ROWS, needed = 1;
-    tiles = tiles < 1 ? 1 : tiles > most ? most : tiles;
+    uint64_t most = ((uint64_t)1 << 24) / VSG_TILE_ROWS;
+    uint64_t unit = want->unit_rows > VSG_TILE_ROWS ? want->unit_rows / VSG_TILE_ROWS : 1;
+    uint64_t needed = unit;
+    tiles = tiles > most ? most : tiles;
+    tiles = tiles < unit ? unit : tiles / unit * unit;
     while ((double)(needed * VSG_TILE_ROWS) < want->rows && needed < tiles) {
         needed *= 2;
     }

@@ -4,9 +4,8 @@
  * What a segment takes is booked before the module is asked, so that the budget holds at every
  * moment. Then the card itself must have the room, and a low-water mark more for its other users.
  * Where either is short, the segments used longest ago go, but none that a search reads or whose
- * image is being filled. When
- * the device refuses memory all the same, everything unused goes and it is asked once more; after
- * that the image gets nothing new for a minute.
+ * image is being filled. When the device refuses memory all the same, more of them go until it does
+ * not, since what is free may lie in pieces; after that the image gets nothing new for a minute.
  *
  * Calls: the module, gpu.c, gpu_cache.c.
  * Called by: gpu_cache.c, gpu_fill.c, gpu_run.c, gpu_watch.c.
@@ -243,11 +242,11 @@ static vsg_segment *evict_allocate(const vsg_shape *shape)
 {
     vsg_segment *handle = NULL;
     int rc = vs_gpu_check(vs_gpu.api->segment_new(vs_gpu.device, shape, &handle));
-    if (rc == VSG_NO_MEMORY) {
-        vs_gpu_evict_unused();
-        if (evict_is_open()) {
-            rc = vs_gpu_check(vs_gpu.api->segment_new(vs_gpu.device, shape, &handle));
-        }
+    for (int has_more = 1; rc == VSG_NO_MEMORY && has_more;) {
+        has_more = evict_oldest();
+        vs_gpu_trim();
+        rc = evict_is_open() ? vs_gpu_check(vs_gpu.api->segment_new(vs_gpu.device, shape, &handle))
+                             : VSG_DEAD;
     }
     return rc == VSG_OK && evict_is_open() ? handle : NULL;
 }

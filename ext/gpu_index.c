@@ -589,6 +589,7 @@ void vs_gpu_index_want(const vs_store *store, int vector, const vs_view *view, v
     out->dim = spec->dim;
     out->metric = spec->metric;
     out->rows = view == NULL ? 0.0 : (double)(view->cell_count * view->slots);
+    out->unit_rows = view == NULL ? 0 : view->slots; /* cells are whole */
     out->query_count = 1;
     out->k = 10;
 }

@@ -19,7 +19,7 @@
 #include <time.h>
 
 #define WATCH_PERIOD_NS 250000000
-#define WATCH_STACK_BYTES (256 << 10) /* drivers want some */
+#define WATCH_STACK_BYTES (1 << 20) /* drivers want some, and so does what hosts keep by thread */
 
 /* One start or stop at a time; before the other locks. */
 static pthread_mutex_t watch_mutex = PTHREAD_MUTEX_INITIALIZER;

@@ -30,8 +30,10 @@ typedef struct vsg_backend {
     /* As vsg_api.probe: makes no context. `why` is filled unless VSG_OK. */
     int (*probe)(int index, vsg_info *out, char why[VSG_WHY_BYTES]);
 
-    /* A context, and a private pool that never holds more than budget_bytes less the context. */
-    int (*open)(int index, uint64_t budget_bytes, vsg_backend_opened *out, char why[VSG_WHY_BYTES]);
+    /* A context where the card has room for it, and a private pool that never holds more than the
+     * budget less the context. */
+    int (*open)(int index, const vsg_limits *limits, vsg_backend_opened *out,
+                char why[VSG_WHY_BYTES]);
     /* Gives back streams, events and the pool; of a dead device, host memory alone. */
     void (*close)(void *backend, int is_dead);
     /* Words of the last failure; never NULL. */

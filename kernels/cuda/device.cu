@@ -26,11 +26,16 @@
 
 #define DEVICE_CONTEXT_MIN (64ull << 20) /* bounds on what a context is taken to need: other */
 #define DEVICE_CONTEXT_MAX (1ull << 30)  /* programs come and go while it is made */
-#define DEVICE_ROOM_MIN (768ull << 20)   /* free memory below which none is made */
 #define DEVICE_GRANULE (2ull << 20)
 #define DEVICE_SPEED_COPIES 4
 #define DEVICE_PEAK_SHARE 0.9 /* of the memory's peak that can be had */
 #define DEVICE_POOLS 16 /* one, and another each time that the budget grows beyond all before */
+
+#define DEVICE_CAPABILITY_MIN 75 /* the oldest that there is code for */
+
+/* The most that the context of this process was seen to take. It stays until the process ends, so
+ * what opens the device again, or after the budget had no room for it, does not see it taken. */
+static uint64_t device_context_seen;
 
 /* ---- kernels ---------------------------------------------------------------------------------- */
 
@@ -111,6 +116,9 @@ static int device_class(cudaError_t status)
         return VSG_PENDING;
     case cudaErrorMemoryAllocation:
     case cudaErrorDevicesUnavailable: /* another process has it for itself, for now */
+    case cudaErrorSystemNotReady: /* nor the links between cards, nor the server of MPS */
+    case cudaErrorMpsConnectionFailed:
+    case cudaErrorMpsServerNotReady:
     case cudaErrorMpsMaxClientsReached:
     case cudaErrorMpsMaxConnectionsReached:
         return VSG_NO_MEMORY;
@@ -235,6 +243,23 @@ static uint64_t device_free_before(int index, int *rc)
     return *rc == VSG_OK ? vsg_nvml_free_bytes(bus_id) : 0;
 }
 
+/* Older cards would be found to have no code only once they have a context, which stays. */
+static int device_check_capability(int index)
+{
+    int major = 0, minor = 0, rc = VSG_OK;
+
+    DEVICE_CALL(rc, "capability",
+                cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index));
+    DEVICE_CALL(rc, "capability",
+                cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, index));
+    if (rc == VSG_OK && 10 * major + minor < DEVICE_CAPABILITY_MIN) {
+        (void)snprintf(device_words_here, sizeof device_words_here,
+                       "the card's compute capability is %d.%d, and 7.5 is needed", major, minor);
+        return VSG_ABSENT;
+    }
+    return rc;
+}
+
 /* What does not change; asking takes long. */
 static int device_read_properties(device_backend *self)
 {
@@ -254,13 +279,13 @@ static int device_read_properties(device_backend *self)
     return rc;
 }
 
-static int device_make_context(device_backend *self)
+static int device_make_context(device_backend *self, uint64_t room_bytes)
 {
     size_t free_bytes = 0, total_bytes = 0;
-    int rc = VSG_OK;
+    int rc = device_check_capability(self->index);
     uint64_t before = device_free_before(self->index, &rc), taken;
 
-    if (rc == VSG_OK && before != 0 && before < DEVICE_ROOM_MIN) {
+    if (rc == VSG_OK && before != 0 && before < room_bytes) {
         (void)snprintf(device_words_here, sizeof device_words_here,
                        "the card has no room for a context");
         return VSG_NO_MEMORY;
@@ -274,13 +299,17 @@ static int device_make_context(device_backend *self)
         rc = device_load_kernels();
     }
     DEVICE_CALL(rc, "memory info", cudaMemGetInfo(&free_bytes, &total_bytes));
-    taken = before > free_bytes ? before - free_bytes : 0;
-    taken = taken > DEVICE_CONTEXT_MIN ? taken : DEVICE_CONTEXT_MIN;
-    self->context_bytes = taken < DEVICE_CONTEXT_MAX ? taken : DEVICE_CONTEXT_MAX;
+    if (rc == VSG_OK) {
+        taken = before > free_bytes ? before - free_bytes : 0;
+        taken = taken > DEVICE_CONTEXT_MIN ? taken : DEVICE_CONTEXT_MIN;
+        taken = taken < DEVICE_CONTEXT_MAX ? taken : DEVICE_CONTEXT_MAX;
+        device_context_seen = taken > device_context_seen ? taken : device_context_seen;
+        self->context_bytes = device_context_seen;
+    }
     return rc;
 }
 
-static int device_open(int index, uint64_t budget_bytes, vsg_backend_opened *out,
+static int device_open(int index, const vsg_limits *limits, vsg_backend_opened *out,
                        char why[VSG_WHY_BYTES])
 {
     device_backend *self = (device_backend *)calloc(1, sizeof *self);
@@ -293,14 +322,14 @@ static int device_open(int index, uint64_t budget_bytes, vsg_backend_opened *out
     }
     self->index = index;
     self->is_test_of_sticky = test != NULL && strcmp(test, "sticky") == 0;
-    rc = device_make_context(self);
-    if (rc == VSG_OK && device_pool_bytes(self, budget_bytes) == 0) {
+    rc = device_make_context(self, limits->room_bytes);
+    if (rc == VSG_OK && device_pool_bytes(self, limits->budget_bytes) == 0) {
         (void)snprintf(device_words_here, sizeof device_words_here,
                        "the budget has no room beside the context");
         rc = VSG_NO_MEMORY;
     }
     if (rc == VSG_OK) {
-        rc = device_pool_new(self, device_pool_bytes(self, budget_bytes));
+        rc = device_pool_new(self, device_pool_bytes(self, limits->budget_bytes));
     }
     if (rc != VSG_OK) {
         (void)snprintf(why, VSG_WHY_BYTES, "%s", device_words_here);
@@ -489,7 +518,8 @@ static int device_launch(void *stream, vsg_kernel kernel, const vsg_args *args)
                                      dim3(shape.threads), parameters, shape.shared_bytes,
                                      self->stream));
     }
-    return rc == VSG_OK ? VSG_OK : VSG_DEAD;
+    /* Memory that a launch did not get is no end of the context. */
+    return rc == VSG_OK || rc == VSG_NO_MEMORY ? rc : VSG_DEAD;
 }
 
 /* ---- events ----------------------------------------------------------------------------------- */
@@ -547,6 +577,8 @@ static int device_query(void *event)
     device_current current(self->backend->index);
     int rc = VSG_OK;
     DEVICE_CALL(rc, "work on the device", cudaEventQuery(self->event));
+    /* A pool gives back only what the host has waited for; it has come, so this does not wait. */
+    DEVICE_CALL(rc, "work on the device", cudaEventSynchronize(self->event));
     return rc == VSG_OK || rc == VSG_PENDING ? rc : VSG_DEAD;
 }
 

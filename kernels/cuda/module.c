@@ -293,7 +293,7 @@ static void module_device_close(vsg_device *device)
 static int module_open(int index, const vsg_limits *limits, vsg_device *device)
 {
     vsg_backend_opened opened = {NULL, 0};
-    int rc = vsg_backend_here.open(index, limits->budget_bytes, &opened, device->words);
+    int rc = vsg_backend_here.open(index, limits, &opened, device->words);
 
     if (rc != VSG_OK) {
         return rc;

@@ -59,6 +59,7 @@ typedef struct vsg_memory {
 typedef struct vsg_limits {
     uint64_t budget_bytes;  /* most that context, scratch and segments may take: a hard stop */
     uint64_t scratch_bytes; /* for searches; 0: the module's choice */
+    uint64_t room_bytes;    /* that the card must have free, or nothing is opened */
 } vsg_limits;
 
 typedef enum vsg_format {
@@ -129,7 +130,9 @@ typedef struct vsg_api {
     uint32_t abi;   /* VSG_ABI */
     uint32_t bytes; /* sizeof(vsg_api) */
 
-    /* The device `index`, without a context. VSG_ABSENT: there is none. At most 10 ms. */
+    /* The device `index`, without a context. VSG_ABSENT: there is none. At most 10 ms without a
+     * driver, some more with one; seconds where nobody else uses the card and no persistence daemon
+     * keeps it ready, since then the driver makes it ready for the moment of the question. */
     int (*probe)(int index, vsg_info *out);
 
     /* Makes a context, the private memory pool, scratch and pinned buffers. On failure *out is NULL

@@ -23,8 +23,9 @@
 /* ---- the neighbour --------------------------------------------------------------------------- */
 
 typedef struct budget_ballast {
-    vsg_fake *fake; /* NULL: a process */
-    uint64_t leave; /* bytes, to which it grows */
+    vsg_fake *fake;  /* NULL: a process */
+    uint64_t leave;  /* bytes, to which it grows */
+    uint64_t before; /* bytes that were free without it */
     pid_t pid;
     int input, output; /* of the process */
 } budget_ballast;
@@ -91,6 +92,7 @@ static void budget_start(budget_ballast *self, vsg_fake *fake, uint64_t start_mb
 {
     memset(self, 0, sizeof *self);
     self->leave = is_growing ? BUDGET_LEFT_MB * MANAGER_MIB : 0;
+    self->before = budget_free();
     if (fake != vsg_real_nothing()) {
         self->fake = fake;
         budget_fake_leave(fake, start_mb * MANAGER_MIB);
@@ -118,7 +120,10 @@ static void budget_stop(budget_ballast *self)
     assert_int_equal(waitpid(self->pid, &status, 0), self->pid);
     (void)close(self->output);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    (void)usleep(200000); /* until the driver has freed it all */
+    /* until the driver has freed it all; a context and a column may have come meanwhile */
+    for (int i = 0; i < 100 && budget_free() + 2048 * MANAGER_MIB < self->before; i++) {
+        (void)usleep(100000);
+    }
 }
 
 /* ---- what must hold -------------------------------------------------------------------------- */

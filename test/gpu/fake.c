@@ -308,7 +308,7 @@ static int fake_probe(int index, vsg_info *out, char why[VSG_WHY_BYTES])
     return VSG_OK;
 }
 
-static int fake_open(int index, uint64_t budget_bytes, vsg_backend_opened *out,
+static int fake_open(int index, const vsg_limits *limits, vsg_backend_opened *out,
                      char why[VSG_WHY_BYTES])
 {
     fake_backend *backend;
@@ -317,6 +317,10 @@ static int fake_open(int index, uint64_t budget_bytes, vsg_backend_opened *out,
 
     if (rc != VSG_OK) {
         return rc;
+    }
+    if (info.free_bytes < limits->room_bytes) {
+        (void)snprintf(why, VSG_WHY_BYTES, "the card has no room for a context");
+        return VSG_NO_MEMORY;
     }
     fake.is_lost |= fake.opening_fails == VSG_DEAD;
     if (fake.opening_fails != VSG_OK || fake_free_bytes(NULL) < fake.context_bytes) {
@@ -328,7 +332,7 @@ static int fake_open(int index, uint64_t budget_bytes, vsg_backend_opened *out,
         return VSG_NO_MEMORY;
     }
     backend->pid = getpid();
-    backend->budget_bytes = budget_bytes;
+    backend->budget_bytes = limits->budget_bytes;
     backend->context_bytes = fake.context_bytes;
     fake.objects++;
     fake.opens++;

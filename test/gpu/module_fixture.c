@@ -25,7 +25,7 @@ const vsg_api *module_api(void)
 
 int module_open_only(module_table *self, uint64_t budget_bytes)
 {
-    const vsg_limits limits = {budget_bytes, 0};
+    const vsg_limits limits = {budget_bytes, 0, 0};
     memset(self, 0, sizeof *self);
     self->api = module_find();
     return self->api->device_open(0, &limits, &self->device);

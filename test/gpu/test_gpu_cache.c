@@ -254,6 +254,32 @@ static void an_outgrown_image_is_made_again(void **state)
     manager_run(grow);
 }
 
+/* Rows of a vecshard table come in cells, which are not split. */
+static void keep_units(vsg_fake *fake)
+{
+    for (int segments = 3; segments < 60; segments += 7) {
+        manager_column column;
+        manager_use_small_card(fake, segments);
+        manager_column_init(&column, 1, VS_GPU_INDEX, 100000, 128);
+        column.want.unit_rows = segments % 2 == 0 ? 1024 : 64;
+        vs_gpu_reason reason;
+        vs_gpu_image *image = vs_gpu_image_make(&column.want, VS_GPU_PRECISION_F16, &reason);
+        MANAGER_CHECK(image != NULL);
+        uint32_t rows = vs_gpu_image_segment_rows(image);
+        MANAGER_CHECK(rows >= column.want.unit_rows && rows % column.want.unit_rows == 0);
+        vs_gpu_image_unref(image);
+        (void)vs_gpu_evict(&column.want.key);
+        manager_column_free(&column);
+    }
+    manager_check_end(fake);
+}
+
+static void segments_hold_whole_units(void **state)
+{
+    (void)state;
+    manager_run(keep_units);
+}
+
 /* ---- the budget ---- */
 
 static void set_budget(int mb)
@@ -552,6 +578,7 @@ int main(void)
         cmocka_unit_test(the_form_is_chosen_by_what_fits),
         cmocka_unit_test(a_card_that_others_need_is_left_to_them),
         cmocka_unit_test(free_memory_may_shrink_at_every_look),
+        cmocka_unit_test(segments_hold_whole_units),
         cmocka_unit_test(what_nobody_searches_goes_after_a_while),
         cmocka_unit_test(evicted_images_are_found_no_more_and_freed_by_their_last_holder),
         cmocka_unit_test(the_faster_one_is_advised_by_what_was_measured),

@@ -225,6 +225,36 @@ static void batches_of_3_20_and_300_give_the_same_rows(void **state)
     sql_scenario(batch);
 }
 
+/* Cells of 384 dimensions have 256 rows, two tiles: in segments of every size they are whole. */
+static void sizes(vsg_fake *fake)
+{
+    const sql_shape shape = {"float32", VSK_F32, 384, FIXTURE_NORMAL, 3000};
+    (void)fake;
+    sqlite3 *db = sql_open(NULL, 0);
+    vs_test_run(db, "CREATE VIRTUAL TABLE t USING vecshard(id INTEGER PRIMARY KEY, v float[384], "
+                    "tag INTEGER)");
+    sql_fill(db, "t", &shape, 1, 5);
+    sql_make_queries(db, &shape, 4, 7);
+    assert_true(sql_number(db, "SELECT vec_gpu_load('t', 'v', 'f32')") > 0);
+    for (int room_mb = 12; room_mb <= 17; room_mb++) {
+        assert_true(sql_number(db, "SELECT vec_gpu_evict(NULL)") > 0);
+        sql_run(db,
+                "SELECT vec_config('gpu_budget_mb', %d + ((vec_device('json') ->> 'used_bytes') >> "
+                "20))",
+                room_mb);
+        assert_true(sql_number(db, "SELECT vec_gpu_load('t', 'v', 'f32')") > 0);
+        assert_string_equal(sql_same(db, sql_t_search, "gpu"), "none");
+        assert_true(sql_last(db, "gpu_queries") > 0);
+    }
+    vs_test_close(db);
+}
+
+static void cells_are_whole_in_segments_of_every_size(void **state)
+{
+    (void)state;
+    sql_scenario(sizes);
+}
+
 /* What has no vectors of its own, or not of a kind that the GPU takes. */
 static void refuse_shapes(vsg_fake *fake)
 {
@@ -273,6 +303,7 @@ int main(void)
         cmocka_unit_test(every_form_metric_and_type_gives_the_same_rows),
         cmocka_unit_test(the_first_search_fills_and_the_second_is_answered),
         cmocka_unit_test(batches_of_3_20_and_300_give_the_same_rows),
+        cmocka_unit_test(cells_are_whole_in_segments_of_every_size),
         cmocka_unit_test(other_shapes_are_answered_by_the_cpu),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,7 +70,8 @@ static uint64_t used_bytes(const module_table *table)
 
 static void opening_needs_driver_device_and_room(void **state)
 {
-    const vsg_limits limits = {BUDGET, 0}, narrow = {257 * MODULE_MIB, 0};
+    const vsg_limits limits = {BUDGET, 0, 0}, narrow = {257 * MODULE_MIB, 0, 0};
+    const vsg_limits roomy = {BUDGET, 0, 9ull << 30};
     const vsg_api *api = module_api();
     vsg_fake *fake = vsg_fake_control(0);
     vsg_device *device = NULL;
@@ -92,6 +93,9 @@ static void opening_needs_driver_device_and_room(void **state)
     assert_int_equal(api->device_open(0, &narrow, &device), VSG_NO_MEMORY);
     assert_null(device);
     assert_string_equal(api->last_error(NULL), "the budget has no room");
+    assert_int_equal(api->device_open(0, &roomy, &device), VSG_NO_MEMORY);
+    assert_null(device);
+    assert_string_equal(api->last_error(NULL), "the card has no room for a context");
     fake->others_bytes = fake->total_bytes - 200 * MODULE_MIB;
     assert_int_equal(api->device_open(0, &limits, &device), VSG_NO_MEMORY);
     fake->others_bytes = 0;
@@ -160,7 +164,7 @@ static void large_batches_are_split(void **state)
 static void large_results_come_in_turns(void **state)
 {
     const module_shape shape = {4, VSG_TYPE_F32, VSG_F16, 1, 4096, 1};
-    const vsg_limits limits = {2048 * MODULE_MIB, 256 * MODULE_MIB};
+    const vsg_limits limits = {2048 * MODULE_MIB, 256 * MODULE_MIB, 0};
     module_table table;
     vsg_search search;
     unsigned launches, scans;
