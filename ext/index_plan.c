@@ -15,6 +15,13 @@
  * A list, or a lower bound of the distance, that follows from a table which the plan under
  * consideration reads later, excludes that plan beside k.
  *
+ * Beside a search, SQLite also plans rowid = x OR rowid = y as one pass for each of the two. But when
+ * it runs, it does not hand the query to these passes, and the statement fails. Such a plan cannot be
+ * told from that of another statement, but for the plan of the search, which was asked for just before
+ * with the same columns: until SQLite 3.46 without the query, then with one condition more. What looks
+ * like it is said to be dear and to give many rows, so that SQLite takes the search and checks its
+ * rows (vs_index_planned).
+ *
  * Calls: args.c, nearest.c (cost), gpu_use.c, gpu_index.c.
  * Called by: vtab_index.c.
  * Threads: the connection's.
@@ -36,6 +43,7 @@
 #define INDEX_PLAN_WALK_US 0.05     /* a row that a scan passes over ... */
 #define INDEX_PLAN_ROW_US 0.45      /* ... and gives */
 #define INDEX_PLAN_EQUAL_FACTOR 1.5 /* beside k, for an equality that may be one of many */
+#define INDEX_PLAN_PART_ROWS 1000000000
 #define INDEX_PLAN_OMIT_MAX 16      /* SQLite can leave out the check of the first constraints */
 #define INDEX_PLAN_IN_MAX 32        /* sqlite3_vtab_in knows the first constraints only */
 #define INDEX_PLAN_DISTANCES_MAX 16 /* bounds of the distance that are taken */
@@ -395,6 +403,45 @@ static void index_plan_scan(index_plan *plan)
     }
 }
 
+/* Does a statement use columns that searches have? */
+static int index_plan_uses_search(const vs_declaration *declaration, uint64_t used)
+{
+    uint64_t hidden = ~(uint64_t)0 << declaration->column_count;
+    for (int i = 0; i < declaration->vector_count; i++) {
+        hidden |= (uint64_t)1 << declaration->vectors[i].column;
+    }
+    return (used & hidden) != 0;
+}
+
+/* May this be a part of what was planned before: one side of an OR beside a search? */
+static int index_plan_is_part(const index_plan *plan, const vs_index_planned *planned)
+{
+    const sqlite3_index_info *info = plan->info;
+    if (!planned->is_there || planned->used != info->colUsed) {
+        return 0;
+    }
+    return plan->query >= 0 ? info->nConstraint > planned->constraints
+                            : index_plan_uses_search(&plan->store->declaration, info->colUsed);
+}
+
+/* Notes a search, or says that what may be a part of one is no better than it. */
+static void index_plan_remember(const index_plan *plan, vs_index_planned *planned)
+{
+    sqlite3_index_info *info = plan->info;
+    if (index_plan_is_part(plan, planned)) {
+        info->idxFlags &= ~SQLITE_INDEX_SCAN_UNIQUE;
+        info->estimatedRows = INDEX_PLAN_PART_ROWS;
+        if (info->estimatedCost < planned->cost) {
+            info->estimatedCost = planned->cost;
+        }
+        return;
+    }
+    planned->is_there = plan->query >= 0;
+    planned->used = info->colUsed;
+    planned->constraints = info->nConstraint;
+    planned->cost = info->estimatedCost;
+}
+
 /* The words, then the codes in braces. */
 static char *index_plan_text(index_plan *plan)
 {
@@ -412,7 +459,8 @@ static char *index_plan_text(index_plan *plan)
     return words;
 }
 
-int vs_index_plan_best(vs_store *store, sqlite3_index_info *info, vs_err *err)
+int vs_index_plan_best(vs_store *store, vs_index_planned *planned, sqlite3_index_info *info,
+                       vs_err *err)
 {
     index_plan plan;
     memset(&plan, 0, sizeof plan);
@@ -443,6 +491,7 @@ int vs_index_plan_best(vs_store *store, sqlite3_index_info *info, vs_err *err)
     } else {
         index_plan_scan(&plan);
     }
+    index_plan_remember(&plan, planned);
     info->idxStr = index_plan_text(&plan);
     info->needToFreeIdxStr = 1;
     return info->idxStr == NULL ? SQLITE_NOMEM : SQLITE_OK;

@@ -30,9 +30,18 @@ typedef enum vs_index_plan_kind {
     VS_INDEX_SEARCH
 } vs_index_plan_kind; /* idxNum */
 
+/* The search that was planned last: all zeros before the first, and once a statement runs. */
+typedef struct vs_index_planned {
+    int is_there;
+    uint64_t used;   /* colUsed */
+    int constraints; /* nConstraint */
+    double cost;
+} vs_index_planned;
+
 /* xBestIndex. Fills info; idxNum is a vs_index_plan_kind, or VS_ARGS_INCOMPLETE for k or options
  * without a query. */
-int vs_index_plan_best(vs_store *store, sqlite3_index_info *info, vs_err *err);
+int vs_index_plan_best(vs_store *store, vs_index_planned *planned, sqlite3_index_info *info,
+                       vs_err *err);
 
 /* One argument of xFilter. */
 typedef struct vs_index_arg {

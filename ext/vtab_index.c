@@ -231,7 +231,8 @@ static int vtab_index_destroy(sqlite3_vtab *base)
 static int vtab_index_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 {
     vs_err err = VS_ERR_INIT;
-    int rc = vs_index_plan_best(&((vs_index_table *)(void *)base)->store, info, &err);
+    vs_index_table *table = (vs_index_table *)(void *)base;
+    int rc = vs_index_plan_best(&table->store, &table->planned, info, &err);
     return vs_error_vtab(base, rc, &err);
 }
 
@@ -239,7 +240,7 @@ static int vtab_index_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 
 static int vtab_index_open(sqlite3_vtab *base, sqlite3_vtab_cursor **out)
 {
-    (void)base;
+    ((vs_index_table *)(void *)base)->planned.is_there = 0; /* no more of its plans are asked for */
     index_cursor *cursor = sqlite3_malloc64(sizeof *cursor);
     if (cursor == NULL) {
         return SQLITE_NOMEM;

@@ -4,6 +4,7 @@
 #ifndef VS_VTAB_WRITE_H
 #define VS_VTAB_WRITE_H
 
+#include "index_plan.h"
 #include "nearest.h"
 
 /* The virtual table vecshard, one per connection and name. */
@@ -14,6 +15,7 @@ typedef struct vs_index_table {
     vs_nearest *spare; /* owned: of the search that ended last, for the next one */
     int spare_vector;
     vs_metric spare_metric;
+    vs_index_planned planned;
     uint64_t generation; /* grows with every change that cursors may have to know of */
 } vs_index_table;
 
