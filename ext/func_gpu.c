@@ -23,6 +23,8 @@
 #include "indexed.h"
 #include "pool.h"
 
+#define FUNC_GPU_LOOK_ROWS 100 /* of a table whose columns are not named */
+
 const char *vs_func_gpu_state_name(vs_gpu_state state)
 {
     static const char *const names[] = {"unknown", "no module", "no device", "ready",
@@ -72,21 +74,38 @@ static int func_gpu_json(sqlite3_context *ctx, sqlite3 *db, char *sql)
     return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
+/* What kind of failure keeps the GPU from being used; "": none. */
+static const char *func_gpu_error_class(const vs_gpu_info *info)
+{
+    switch (info->state) {
+    case VS_GPU_NO_MODULE:
+    case VS_GPU_NO_DEVICE:
+        return "absent";
+    case VS_GPU_DEAD:
+        return "sticky";
+    case VS_GPU_FORKED:
+        return "forked";
+    default:
+        return info->is_refused ? "transient" : "";
+    }
+}
+
 static char *func_gpu_device_sql(const vs_gpu_info *info)
 {
     sqlite3_str *sql = sqlite3_str_new(NULL);
     sqlite3_str_appendf(
         sql,
-        "SELECT json_object('cpu', %Q, 'threads', %d, 'state', %Q, 'detail', %Q, 'name', "
-        "nullif(%Q, ''), 'capability', nullif('%d.%d', '0.0'), 'driver', %u, 'total_bytes', %llu, "
+        "SELECT json_object('cpu', %Q, 'threads', %d, 'state', %Q, 'detail', %Q, 'error_class', "
+        "nullif(%Q, ''), 'name', nullif(%Q, ''), 'capability', nullif('%d.%d', '0.0'), 'driver', "
+        "%u, 'total_bytes', %llu, "
         "'free_bytes', %llu, 'budget_bytes', %llu, 'used_bytes', %llu, 'context_bytes', %llu, "
         "'low_water_bytes', %llu, 'images', %llu, 'segments', %llu, 'upload_bytes', %llu, "
         "'searches', %llu, 'evictions', %llu, 'fallbacks', json_object(",
         vsk_level_name(vsk_level_in_use()), vs_pool_threads(), vs_func_gpu_state_name(info->state),
-        info->why, info->device.name, info->device.major, info->device.minor, info->device.driver,
-        info->device.total_bytes, info->device.free_bytes, info->budget_bytes, info->used_bytes,
-        info->context_bytes, info->low_water_bytes, info->images, info->segments,
-        info->upload_bytes, info->searches, info->evictions);
+        info->why, func_gpu_error_class(info), info->device.name, info->device.major,
+        info->device.minor, info->device.driver, info->device.total_bytes, info->device.free_bytes,
+        info->budget_bytes, info->used_bytes, info->context_bytes, info->low_water_bytes,
+        info->images, info->segments, info->upload_bytes, info->searches, info->evictions);
     for (int i = VS_GPU_NONE + 1; i < VS_GPU_REASON_COUNT; i++) {
         sqlite3_str_appendf(sql, "%s%Q, %llu", i == VS_GPU_NONE + 1 ? "" : ", ",
                             vs_gpu_reason_name((vs_gpu_reason)i), info->fallbacks[i]);
@@ -174,7 +193,6 @@ typedef struct func_gpu_what {
     vs_gpu_precision precision;
     vs_plan plan; /* owned where has_plan */
     int has_plan;
-    size_t dim; /* 0: there are no vectors yet */
 } func_gpu_what;
 
 static int func_gpu_precision(const char *word, vs_gpu_precision *out)
@@ -188,49 +206,122 @@ static int func_gpu_precision(const char *word, vs_gpu_precision *out)
     return 0;
 }
 
-/* The only column whose value in the first row is a BLOB. */
-static int func_gpu_find_column(vs_conn *conn, const char *who, const char *table, char **out,
-                                vs_err *err)
+/* Finds what the arguments name, of one column; on success what->has_plan. */
+static int func_gpu_plan(vs_conn *conn, const char *who, const char *column, func_gpu_what *what,
+                         vs_err *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    int rc = vs_plan_make(conn, who, what->table, column, what->options, 1, &what->plan, err);
+    what->has_plan = rc == SQLITE_OK;
+    return rc;
+}
+
+static void func_gpu_drop_plan(func_gpu_what *what)
+{
+    if (what->has_plan) {
+        vs_plan_free(&what->plan);
+    }
+    what->has_plan = 0;
+}
+
+/* SELECT * of the table that the arguments name. */
+static int func_gpu_select(vs_conn *conn, const char *who, const char *table, int *out_is_virtual,
+                           sqlite3_stmt **out, vs_err *err)
+{
     vs_target target;
-    int found = 0;
     int rc = vs_target_find_table(conn->db, who, table, &target, err);
     if (rc != SQLITE_OK) {
         return rc;
     }
-    char *sql = sqlite3_mprintf("SELECT * FROM %s LIMIT 1", target.table_sql);
+    *out_is_virtual = target.is_virtual;
+    char *sql = sqlite3_mprintf("SELECT * FROM %s LIMIT %d", target.table_sql, FUNC_GPU_LOOK_ROWS);
     vs_target_free(&target);
-    rc = sql == NULL ? SQLITE_NOMEM : sqlite3_prepare_v3(conn->db, sql, -1, 0, &stmt, NULL);
+    rc = sql == NULL ? SQLITE_NOMEM : sqlite3_prepare_v3(conn->db, sql, -1, 0, out, NULL);
     sqlite3_free(sql);
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_step(stmt);
-        rc = rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
-    }
-    if (rc != SQLITE_OK) {
-        rc = vs_error_db(err, rc, conn->db, who);
-        sqlite3_finalize(stmt);
-        return rc;
-    }
-    for (int i = 0; i < sqlite3_data_count(stmt) && rc == SQLITE_OK; i++) {
-        if (sqlite3_column_type(stmt, i) == SQLITE_BLOB && found++ == 0) {
-            *out = sqlite3_mprintf("%s", sqlite3_column_name(stmt, i));
-            rc = *out == NULL ? SQLITE_NOMEM : SQLITE_OK;
+    return rc == SQLITE_OK ? rc : vs_error_db(err, rc, conn->db, who);
+}
+
+/* Is this column of a vecshard table one of vectors? Others are errors, which nobody is told. */
+static int func_gpu_is_vector(vs_conn *conn, const char *who, const char *column,
+                              func_gpu_what *what, int *out_is)
+{
+    vs_err unheard = VS_ERR_INIT;
+    int rc = func_gpu_plan(conn, who, column, what, &unheard);
+    *out_is = rc == SQLITE_OK;
+    func_gpu_drop_plan(what);
+    vs_error_clear(&unheard);
+    return rc == SQLITE_ERROR ? SQLITE_OK : rc;
+}
+
+/* Marks the columns of an ordinary table that hold BLOBs in the rows that are looked at. */
+static int func_gpu_look(sqlite3_stmt *stmt, uint8_t *is_blob, int *out_rows)
+{
+    int rc = SQLITE_OK;
+    for (*out_rows = 0; (rc = sqlite3_step(stmt)) == SQLITE_ROW; ++*out_rows) {
+        for (int i = 0; i < sqlite3_column_count(stmt); i++) {
+            is_blob[i] |= sqlite3_column_type(stmt, i) == SQLITE_BLOB;
         }
     }
-    if (rc == SQLITE_OK && found != 1) {
-        rc =
-            vs_error(err, SQLITE_ERROR,
-                     "%s: %d columns of %s hold BLOBs in its first row: name the one that is meant",
-                     who, found, table);
+    return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* The columns that hold vectors, as far as can be seen: *out_found of them, the first in *out_column. */
+static int func_gpu_count_columns(vs_conn *conn, const char *who, func_gpu_what *what,
+                                  sqlite3_stmt *stmt, int is_virtual, int *out_found,
+                                  int *out_column, int *out_rows)
+{
+    int count = sqlite3_column_count(stmt), rc = SQLITE_OK;
+    uint8_t *is_one = sqlite3_malloc64((sqlite3_uint64)count + 1);
+    if (is_one == NULL) {
+        return SQLITE_NOMEM;
+    }
+    memset(is_one, 0, (size_t)count + 1);
+    if (!is_virtual) {
+        rc = func_gpu_look(stmt, is_one, out_rows);
+    }
+    for (int i = 0; i < count && rc == SQLITE_OK && is_virtual; i++) {
+        int is_vector = 0;
+        rc = func_gpu_is_vector(conn, who, sqlite3_column_name(stmt, i), what, &is_vector);
+        is_one[i] = (uint8_t)is_vector;
+    }
+    *out_found = 0;
+    for (int i = count - 1; i >= 0; i--) {
+        *out_found += is_one[i];
+        *out_column = is_one[i] ? i : *out_column;
+    }
+    sqlite3_free(is_one);
+    return rc;
+}
+
+/* The only column that holds vectors: what->column, or NULL for a table without rows. */
+static int func_gpu_find_column(vs_conn *conn, const char *who, func_gpu_what *what, vs_err *err)
+{
+    sqlite3_stmt *stmt = NULL;
+    int is_virtual = 0, found = 0, column = 0, rows = 1;
+    int rc = func_gpu_select(conn, who, what->table, &is_virtual, &stmt, err);
+    if (rc == SQLITE_OK) {
+        rc = func_gpu_count_columns(conn, who, what, stmt, is_virtual, &found, &column, &rows);
+        rc = rc == SQLITE_OK ? rc : vs_error_db(err, rc, conn->db, who);
+    }
+    if (rc == SQLITE_OK && found == 1) {
+        what->column = sqlite3_mprintf("%s", sqlite3_column_name(stmt, column));
+        rc = what->column == NULL ? SQLITE_NOMEM : SQLITE_OK;
+    } else if (rc == SQLITE_OK && rows > 0) {
+        rc = is_virtual
+                 ? vs_error(err, SQLITE_ERROR,
+                            "%s: %s has %d vector columns: name the one that is meant", who,
+                            what->table, found)
+                 : vs_error(err, SQLITE_ERROR,
+                            "%s: %d columns of %s hold BLOBs in its first rows: name the one that "
+                            "is meant",
+                            who, found, what->table);
     }
     sqlite3_finalize(stmt);
     return rc;
 }
 
 /* (table), (table, column), and to load (table, precision), (table, column, precision [, options]) */
-static int func_gpu_read_arguments(vs_conn *conn, const char *who, int is_load, int argc,
-                                   sqlite3_value **argv, func_gpu_what *out, vs_err *err)
+static int func_gpu_read_arguments(const char *who, int is_load, int argc, sqlite3_value **argv,
+                                   func_gpu_what *out, vs_err *err)
 {
     const char *word = NULL;
     int may_be_precision = is_load && argc == 2;
@@ -257,9 +348,6 @@ static int func_gpu_read_arguments(vs_conn *conn, const char *who, int is_load, 
     if (rc == SQLITE_OK && argc > 3) {
         rc = vs_args_optional_text(who, "options", argv[3], &out->options, err);
     }
-    if (rc == SQLITE_OK && out->column == NULL) {
-        rc = func_gpu_find_column(conn, who, out->table, &out->column, err);
-    }
     return rc;
 }
 
@@ -272,36 +360,43 @@ static int func_gpu_connect(vs_conn *conn, const char *who, vs_err *err)
     return rc == SQLITE_OK ? rc : vs_error_db(err, rc, conn->db, who);
 }
 
-/* Finds what the arguments name; func_gpu_end in every case. */
+/* Reads the arguments; func_gpu_end in every case. */
 static int func_gpu_begin(const vs_func *func, int is_load, int argc, sqlite3_value **argv,
                           func_gpu_what *out, vs_err *err)
 {
     const char *who = func->entry->name;
-    int rc = func_gpu_read_arguments(func->conn, who, is_load, argc, argv, out, err);
-    if (rc == SQLITE_OK) {
-        rc = func_gpu_connect(func->conn, who, err);
-    }
-    if (rc == SQLITE_OK) {
-        rc = vs_plan_make(func->conn, who, out->table, out->column, out->options, 1, &out->plan,
-                          err);
-        out->has_plan = rc == SQLITE_OK;
-    }
-    return rc == SQLITE_OK ? vs_plan_stored_dim(&out->plan, who, 1, &out->dim, err) : rc;
+    int rc = func_gpu_read_arguments(who, is_load, argc, argv, out, err);
+    return rc == SQLITE_OK ? func_gpu_connect(func->conn, who, err) : rc;
 }
 
 /* The result: bytes, or the error. */
 static void func_gpu_end(sqlite3_context *ctx, func_gpu_what *what, int rc, uint64_t bytes,
                          vs_err *err)
 {
-    if (what->has_plan) {
-        vs_plan_free(&what->plan);
-    }
+    func_gpu_drop_plan(what);
     sqlite3_free(what->column);
     if (rc != SQLITE_OK) {
         vs_error_result(ctx, rc, err);
         return;
     }
     sqlite3_result_int64(ctx, (sqlite3_int64)bytes);
+}
+
+/* Loads the column of the plan. */
+static int func_gpu_load_column(const vs_func *func, func_gpu_what *what, uint64_t *out_bytes,
+                                vs_err *err)
+{
+    const char *who = func->entry->name;
+    vs_gpu_reason reason = VS_GPU_NONE;
+    size_t dim = 0; /* 0: there are no vectors yet */
+    int rc = vs_plan_stored_dim(&what->plan, who, 1, &dim, err);
+    if (rc == SQLITE_OK && what->plan.strategy == VS_BY_VECSHARD) {
+        return vs_gpu_index_load(&what->plan.indexed->store, what->plan.indexed->vector,
+                                 what->precision, out_bytes, &reason, err);
+    }
+    return rc == SQLITE_OK && dim > 0 ? vs_gpu_table_load(func->conn, who, &what->plan, dim,
+                                                          what->precision, out_bytes, &reason, err)
+                                      : rc;
 }
 
 /* vec_gpu_load(table [, column] [, precision [, options]]): bytes sent to the device, 0 where there is
@@ -312,16 +407,45 @@ static void func_gpu_load(sqlite3_context *ctx, int argc, sqlite3_value **argv)
     vs_err err = VS_ERR_INIT;
     func_gpu_what what;
     uint64_t bytes = 0;
-    vs_gpu_reason reason = VS_GPU_NONE;
     int rc = func_gpu_begin(func, 1, argc, argv, &what, &err);
-    if (rc == SQLITE_OK && what.plan.strategy == VS_BY_VECSHARD) {
-        rc = vs_gpu_index_load(&what.plan.indexed->store, what.plan.indexed->vector, what.precision,
-                               &bytes, &reason, &err);
-    } else if (rc == SQLITE_OK && what.dim > 0) {
-        rc = vs_gpu_table_load(func->conn, func->entry->name, &what.plan, what.dim, what.precision,
-                               &bytes, &reason, &err);
+    if (rc == SQLITE_OK && what.column == NULL) {
+        rc = func_gpu_find_column(func->conn, func->entry->name, &what, &err);
+    }
+    if (rc == SQLITE_OK && what.column != NULL) {
+        rc = func_gpu_plan(func->conn, func->entry->name, what.column, &what, &err);
+    }
+    if (rc == SQLITE_OK && what.has_plan) {
+        rc = func_gpu_load_column(func, &what, &bytes, &err);
     }
     func_gpu_end(ctx, &what, rc, bytes, &err);
+}
+
+/* Evicts the column of the plan: bytes. */
+static uint64_t func_gpu_evict_column(const vs_func *func, const func_gpu_what *what)
+{
+    return what->plan.strategy == VS_BY_VECSHARD
+               ? vs_gpu_index_evict(&what->plan.indexed->store, what->plan.indexed->vector)
+               : vs_gpu_table_evict(func->conn, &what->plan);
+}
+
+/* Evicts all columns of a table. */
+static int func_gpu_evict_table(const vs_func *func, func_gpu_what *what, uint64_t *out_bytes,
+                                vs_err *err)
+{
+    const char *who = func->entry->name;
+    sqlite3_stmt *stmt = NULL;
+    int is_virtual = 0;
+    int rc = func_gpu_select(func->conn, who, what->table, &is_virtual, &stmt, err);
+    for (int i = 0; rc == SQLITE_OK && i < sqlite3_column_count(stmt); i++) {
+        vs_err unheard = VS_ERR_INIT;
+        int found = func_gpu_plan(func->conn, who, sqlite3_column_name(stmt, i), what, &unheard);
+        *out_bytes += found == SQLITE_OK ? func_gpu_evict_column(func, what) : 0;
+        func_gpu_drop_plan(what);
+        vs_error_clear(&unheard); /* it is no column of vectors */
+        rc = found == SQLITE_ERROR ? SQLITE_OK : found;
+    }
+    sqlite3_finalize(stmt);
+    return rc;
 }
 
 /* vec_gpu_evict(NULL), vec_gpu_evict(table [, column]): bytes that were on the device */
@@ -336,10 +460,11 @@ static void func_gpu_evict(sqlite3_context *ctx, int argc, sqlite3_value **argv)
         return;
     }
     int rc = func_gpu_begin(func, 0, argc, argv, &what, &err);
-    if (rc == SQLITE_OK) {
-        bytes = what.plan.strategy == VS_BY_VECSHARD
-                    ? vs_gpu_index_evict(&what.plan.indexed->store, what.plan.indexed->vector)
-                    : vs_gpu_table_evict(func->conn, &what.plan);
+    if (rc == SQLITE_OK && what.column == NULL) {
+        rc = func_gpu_evict_table(func, &what, &bytes, &err);
+    } else if (rc == SQLITE_OK) {
+        rc = func_gpu_plan(func->conn, func->entry->name, what.column, &what, &err);
+        bytes = rc == SQLITE_OK ? func_gpu_evict_column(func, &what) : 0;
     }
     func_gpu_end(ctx, &what, rc, bytes, &err);
 }

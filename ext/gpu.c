@@ -484,6 +484,7 @@ void vs_gpu_read_info(vs_gpu_info *out)
         out->images += resident > 0;
         out->segments += resident;
     }
+    out->is_refused = out->state == VS_GPU_READY && vs_gpu_now_ns() < vs_gpu.open_refused_ns;
     out->upload_bytes = vs_gpu.upload_bytes;
     out->searches = vs_gpu.searches;
     out->evictions = vs_gpu.evictions;

@@ -93,13 +93,14 @@ typedef struct vs_gpu_info {
     uint64_t images, segments; /* resident */
     uint64_t upload_bytes, searches, evictions;
     uint64_t fallbacks[VS_GPU_REASON_COUNT]; /* queries, by reason */
+    int is_refused; /* it could not be opened for want of memory, and is not tried again yet */
     char why[160]; /* words for the state, or the last failure: "no module", "no driver", ... */
 } vs_gpu_info;
 
 /* Could there be a GPU? Probes when nobody has yet; costs next to nothing later. */
 int vs_gpu_is_possible(void);
 
-/* Probes when nobody has yet (10 ms at most); never makes a context. */
+/* Probes when nobody has yet (see vsg_api.probe); never makes a context. */
 void vs_gpu_read_info(vs_gpu_info *out);
 
 /* ---- images ---------------------------------------------------------------------------------- */
@@ -116,12 +117,14 @@ typedef struct vs_gpu_key {
     uint32_t kind;
 } vs_gpu_key; /* 32 bytes without padding */
 
+#define VS_GPU_LABEL_BYTES 160 /* longer names are cut */
+
 /* One wish to search. */
 typedef struct vs_gpu_want {
     vs_gpu_key key;
     uint8_t
         tag[16]; /* VS_GPU_TABLE: of the state; an image of another tag is dropped. Else zeros */
-    const char *label; /* "docs.embedding": for vec_gpu_cache */
+    char label[VS_GPU_LABEL_BYTES]; /* "docs.embedding": for vec_gpu_cache */
     vsk_type type;
     size_t dim;
     vs_metric metric;
@@ -259,7 +262,7 @@ void vs_gpu_count_fallback(vs_gpu_reason reason, size_t queries);
 /* ---- the cache in rows, for vec_gpu_cache ----------------------------------------------------- */
 
 typedef struct vs_gpu_cache_row {
-    char label[160];
+    char label[VS_GPU_LABEL_BYTES];
     uint32_t segment;
     const char *precision; /* "f16", "int8", "f32". Static */
     uint64_t bytes, hits;

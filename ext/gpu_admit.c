@@ -143,8 +143,7 @@ static vs_gpu_image *admit_add(const vs_gpu_want *want, const vsg_shape *shape)
     memset(image, 0, sizeof *image);
     image->key = want->key;
     memcpy(image->tag, want->tag, sizeof image->tag);
-    sqlite3_snprintf((int)sizeof image->label, image->label, "%s",
-                     want->label != NULL ? want->label : "");
+    memcpy(image->label, want->label, sizeof image->label);
     image->shape = *shape;
     image->segment_bytes = vs_gpu.api->segment_bytes(shape);
     image->is_listed = 1;
@@ -244,8 +243,7 @@ static int admit_is_second_wish(const vs_gpu_want *want)
     place->key = want->key;
     memcpy(place->tag, want->tag, sizeof place->tag);
     place->at_ns = now;
-    sqlite3_snprintf((int)sizeof place->label, place->label, "%s",
-                     want->label != NULL ? want->label : "");
+    memcpy(place->label, want->label, sizeof place->label);
     return 0;
 }
 

@@ -49,7 +49,7 @@ struct vs_gpu_image {
     vs_gpu_image *next; /* of all, also of those that are found no more */
     vs_gpu_key key;
     uint8_t tag[16];
-    char label[160];
+    char label[VS_GPU_LABEL_BYTES];
     vsg_shape shape;
     uint64_t segment_bytes; /* of device memory */
     int refs;
@@ -76,7 +76,7 @@ struct vs_gpu_fill {
 typedef struct vs_gpu_waiting {
     vs_gpu_key key;
     uint8_t tag[16];
-    char label[160];
+    char label[VS_GPU_LABEL_BYTES];
     int64_t at_ns;
     int is_set;
 } vs_gpu_waiting;

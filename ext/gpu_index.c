@@ -584,7 +584,8 @@ void vs_gpu_index_want(const vs_store *store, int vector, const vs_view *view, v
     memcpy(out->key.table, store->identity, sizeof out->key.table);
     out->key.column = (uint32_t)vector;
     out->key.kind = VS_GPU_INDEX;
-    out->label = store->label;
+    sqlite3_snprintf((int)sizeof out->label, out->label, "%s.%s", store->label,
+                     store->declaration.columns[spec->column].name);
     out->type = spec->type;
     out->dim = spec->dim;
     out->metric = spec->metric;

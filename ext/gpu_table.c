@@ -28,7 +28,7 @@ static void gpu_table_want(vs_gpu_want *want, const vs_conn *conn, const vs_plan
     memcpy(want->key.table, hashes, sizeof want->key.table);
     want->key.column = (uint32_t)dim * VSK_TYPE_COUNT + (uint32_t)plan->options.type;
     want->key.kind = VS_GPU_TABLE;
-    want->label = plan->target.label;
+    sqlite3_snprintf((int)sizeof want->label, want->label, "%s", plan->target.label);
     want->type = plan->options.type;
     want->dim = dim;
     want->metric = plan->options.metric;

@@ -1,7 +1,7 @@
 /*
  * plan.c - which way a search reads its table, chosen by estimated cost, and the words for it.
  *
- * Calls: indexed.c, nearest.c (cost), gpu_use.c, options.c, target.c, id_map.c, norm_profile.c, distance.c, value.c.
+ * Calls: indexed.c, nearest.c (cost), gpu_index.c, gpu_use.c, options.c, target.c, id_map.c, norm_profile.c, distance.c, value.c.
  * Called by: vtab_search.c, vtab_batch.c, func_search.c; costs: normidx.c, search.c.
  * Threads: the connection's.
  */
@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "distance.h"
+#include "gpu_index.h"
 #include "gpu_use.h"
 #include "indexed.h"
 
@@ -308,7 +309,9 @@ int vs_plan_make(vs_conn *conn, const char *who, const char *table, const char *
         out->estimate = map.rows;
     }
     out->device_words =
-        vs_gpu_use_words(conn, out->options.device, out->options.metric, out->options.type);
+        out->indexed != NULL && !vs_gpu_index_takes(&out->indexed->store, out->indexed->vector)
+            ? ""
+            : vs_gpu_use_words(conn, out->options.device, out->options.metric, out->options.type);
     if (rc == SQLITE_OK && out->strategy == VS_BY_VECSHARD) {
         return SQLITE_OK;
     }

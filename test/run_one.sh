@@ -20,7 +20,7 @@ word=$(echo "$name" | tr -c 'A-Za-z0-9.\n' '_')
 log="$out/$word.log"
 # Files that the job makes go with it when it is good: the copies of the tree that package checks
 # build in would fill a small disk.
-scratch="$out/$word"
+scratch="$out/$word.files"
 mkdir -p "$scratch"
 start=$(date +%s)
 VS_TEST_DIR=$scratch CMOCKA_MESSAGE_OUTPUT=stdout \

@@ -20,6 +20,10 @@ static int life_is_real(const vsg_fake *fake)
 static void life_state_is(sqlite3 *db, const char *state)
 {
     vs_test_gives(db, "SELECT vec_device('json') ->> 'state'", state);
+    vs_test_gives(db, "SELECT ifnull(vec_device('json') ->> 'error_class', 'none')",
+                  strcmp(state, "dead") == 0     ? "sticky"
+                  : strcmp(state, "forked") == 0 ? state
+                                                 : "none");
 }
 
 static int64_t life_errors(sqlite3 *db)

@@ -255,6 +255,37 @@ static void cells_are_whole_in_segments_of_every_size(void **state)
     sql_scenario(sizes);
 }
 
+/* Without a column all of a table's are meant, also when it has no rows any more. */
+static void whole(vsg_fake *fake)
+{
+    const sql_shape shape = {"float32", VSK_F32, 32, FIXTURE_NORMAL, 300};
+    (void)fake;
+    sqlite3 *db = sql_open(NULL, 0);
+    vs_test_run(db,
+                "CREATE TABLE docs(id INTEGER PRIMARY KEY, v BLOB, tag INTEGER);"
+                "CREATE VIRTUAL TABLE two USING vecshard(a float[32], tag INTEGER, b float[32])");
+    sql_fill(db, "docs", &shape, 1, 5);
+    vs_test_run(db, "INSERT INTO two(rowid, a, b) SELECT id, v, v FROM docs");
+    assert_true(sql_number(db, "SELECT vec_gpu_load('two', 'a')") > 0);
+    assert_true(sql_number(db, "SELECT vec_gpu_load('two', 'b', 'f16')") > 0);
+    assert_true(sql_number(db, "SELECT vec_gpu_load('docs')") > 0);
+    vs_test_gives(db,
+                  "SELECT group_concat(name, ' ') FROM (SELECT DISTINCT \"table\" AS name FROM "
+                  "vec_gpu_cache ORDER BY 1)",
+                  "docs.v two.a two.b");
+    vs_test_run(db, "DELETE FROM two; DELETE FROM docs");
+    assert_true(sql_number(db, "SELECT vec_gpu_evict('two')") > 0);
+    assert_true(sql_number(db, "SELECT vec_gpu_evict('docs')") > 0);
+    vs_test_gives(db, "SELECT count(*) FROM vec_gpu_cache", "0");
+    vs_test_close(db);
+}
+
+static void whole_tables_are_evicted(void **state)
+{
+    (void)state;
+    sql_scenario(whole);
+}
+
 /* What has no vectors of its own, or not of a kind that the GPU takes. */
 static void refuse_shapes(vsg_fake *fake)
 {
@@ -304,6 +335,7 @@ int main(void)
         cmocka_unit_test(the_first_search_fills_and_the_second_is_answered),
         cmocka_unit_test(batches_of_3_20_and_300_give_the_same_rows),
         cmocka_unit_test(cells_are_whole_in_segments_of_every_size),
+        cmocka_unit_test(whole_tables_are_evicted),
         cmocka_unit_test(other_shapes_are_answered_by_the_cpu),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

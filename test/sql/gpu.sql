@@ -3,7 +3,7 @@
 
 --# what there is
 SELECT vec_device() LIKE 'cpu % (cuda: no module)' AS is_cpu, json_valid(vec_device('json')) AS is_json;
-SELECT vec_device('json') ->> 'state' AS state, vec_device('json') ->> 'detail' AS detail, vec_device('json') ->> 'name' AS name,
+SELECT vec_device('json') ->> 'state' AS state, vec_device('json') ->> 'detail' AS detail, vec_device('json') ->> 'error_class' AS class, vec_device('json') ->> 'name' AS name,
        vec_device('json') ->> 'images' AS images, vec_device('json') ->> 'used_bytes' AS used_bytes;
 SELECT device, name IS NOT NULL AS has_name, state, total_mb, free_mb, budget_mb, used_mb, context_mb, low_water_mb FROM vec_devices;
 SELECT * FROM vec_gpu_cache;
@@ -39,6 +39,17 @@ SELECT vec_gpu_load('docs') AS a, vec_gpu_load('docs', 'v') AS b, vec_gpu_load('
        vec_gpu_load('docs', 'v', 'f32', '{"metric":"dot"}') AS e, vec_gpu_load('t', 'v', 'auto') AS f;
 SELECT vec_gpu_evict('docs') AS a, vec_gpu_evict('docs', 'v') AS b, vec_gpu_evict('t', 'v') AS c, vec_gpu_evict(NULL) AS d;
 SELECT count(*) AS cached FROM vec_gpu_cache;
+
+--# without a column: the only one of vectors, also of an empty table, of several for evicting
+CREATE VIRTUAL TABLE faces USING vecshard(a float[4], tag INTEGER, b int8[4], +note);
+CREATE TABLE later(id INTEGER PRIMARY KEY, note TEXT, v BLOB);
+SELECT vec_gpu_load('t') AS a, vec_gpu_load('t', 'f16') AS b, vec_gpu_load('later') AS c, vec_gpu_evict('later') AS d, vec_gpu_evict('faces') AS e;
+SELECT vec_gpu_load('faces');
+INSERT INTO later VALUES (1, 'no vector', NULL), (2, 'text', '[1,2,3,4]');
+SELECT vec_gpu_load('later');
+INSERT INTO later SELECT id + 2, 'one', v FROM docs;
+DELETE FROM later WHERE id = 2;
+SELECT vec_gpu_load('later') AS a;
 
 --# names as a search takes them
 CREATE TABLE "a.b ""c"(id INTEGER PRIMARY KEY, v BLOB, f16 BLOB, note TEXT);
