@@ -84,52 +84,20 @@ static int content_table(vs_store *store, char **out, vs_err *err)
     return rc;
 }
 
-int vs_content_find(vs_conn *conn, const char *schema, const char *table, const char *column,
-                    char **out, int *out_vector, vs_err *err)
+int vs_content_indexes(vs_conn *conn, const char *schema, const char *table, const char *name,
+                       sqlite3_stmt **out, vs_err *err)
 {
-    sqlite3_stmt *stmt = NULL;
+    const int suffix = (int)strlen(CONTENT_SUFFIX);
     *out = NULL;
-    *out_vector = 0;
     char *sql = sqlite3_mprintf(
-        "SELECT substr(name, 1, length(name) - %d) FROM \"%w\".sqlite_schema WHERE type = "
-        "'trigger' AND tbl_name = %Q COLLATE NOCASE AND substr(name, -%d) = '" CONTENT_SUFFIX
-        "' ORDER BY name",
-        (int)strlen(CONTENT_SUFFIX), schema, table, (int)strlen(CONTENT_SUFFIX));
-    int rc = sql == NULL
-                 ? SQLITE_NOMEM
-                 : sqlite3_prepare_v3(conn->db, sql, -1, SQLITE_PREPARE_NO_VTAB, &stmt, NULL);
+        "SELECT i FROM (SELECT substr(name, 1, length(name) - %d) AS i FROM \"%w\".sqlite_schema "
+        "WHERE type = 'trigger' AND tbl_name = %Q COLLATE NOCASE AND substr(name, -%d) = "
+        "'" CONTENT_SUFFIX "') WHERE %Q IS NULL OR i = %Q COLLATE NOCASE ORDER BY i COLLATE NOCASE",
+        suffix, schema, table, suffix, name, name);
+    int rc = sql == NULL ? SQLITE_NOMEM
+                         : sqlite3_prepare_v3(conn->db, sql, -1, SQLITE_PREPARE_NO_VTAB, out, NULL);
     sqlite3_free(sql);
-    if (rc != SQLITE_OK) {
-        return rc == SQLITE_NOMEM ? rc : vs_error_db(err, rc, conn->db, table);
-    }
-    while (*out == NULL && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-        vs_store store;
-        vs_err ignored = VS_ERR_INIT;
-        const char *name = (const char *)sqlite3_column_text(stmt, 0);
-        rc = name == NULL ? SQLITE_NOMEM : vs_store_open(&store, conn, schema, name, &ignored);
-        if (rc == SQLITE_ERROR) { /* a trigger of that name, and no such index */
-            vs_error_clear(&ignored);
-            continue;
-        }
-        if (rc != SQLITE_OK) {
-            vs_error(err, rc, "%s", ignored.message == NULL ? sqlite3_errstr(rc) : ignored.message);
-            vs_error_clear(&ignored);
-            break;
-        }
-        for (int i = 0; i < store.declaration.vector_count && *out == NULL; i++) {
-            const char *own = store.declaration.columns[store.declaration.vectors[i].column].name;
-            if (store.declaration.content != NULL && sqlite3_stricmp(own, column) == 0) {
-                *out = sqlite3_mprintf("%s", name);
-                *out_vector = i;
-            }
-        }
-        vs_store_close(&store);
-    }
-    sqlite3_finalize(stmt);
-    if (rc == SQLITE_ROW || rc == SQLITE_DONE || rc == SQLITE_OK || rc == SQLITE_ERROR) {
-        return SQLITE_OK;
-    }
-    return rc;
+    return rc == SQLITE_OK || rc == SQLITE_NOMEM ? rc : vs_error_db(err, rc, conn->db, table);
 }
 
 /* ---- triggers -------------------------------------------------------------------------------- */

@@ -29,10 +29,11 @@ int vs_content_sync(vs_store *store, sqlite3_value *id, vs_scratch (*memory)[2],
 int vs_content_vector(vs_store *store, int vector, int64_t rowid, void *out, int *out_is_missing,
                       vs_err *err);
 
-/* Finds an index over schema.table.column: name of a vecshard table of that schema with
- * content=table and a vector column of that name, or *out NULL. sqlite3_malloc'ed. *out_vector is
- * the number of its vector column. Names compare as SQLite's do. */
-int vs_content_find(vs_conn *conn, const char *schema, const char *table, const char *column,
-                    char **out, int *out_vector, vs_err *err);
+/* A statement that gives the names of the indexes over schema.table, in their order without regard to
+ * case; only the one called `name` where that is not NULL. Names compare as SQLite's do. Whether
+ * there is such an index only opening it tells: a trigger may have such a name by chance. The caller
+ * finalizes *out. */
+int vs_content_indexes(vs_conn *conn, const char *schema, const char *table, const char *name,
+                       sqlite3_stmt **out, vs_err *err);
 
 #endif

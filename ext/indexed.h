@@ -16,12 +16,19 @@ typedef struct vs_indexed {
 } vs_indexed;
 
 /*
- * The vecshard table behind a target: the target itself when it is virtual, else one that indexes it (content=). *out is NULL when
- * there is none; the caller owns it (vs_indexed_free). A virtual table of another module is an error, as is a column that
- * is no vector column.
+ * The vecshard table behind a target. The caller owns *out (vs_indexed_free).
+ *
+ * The target itself when it is virtual; whether it serves what the options ask is left to the
+ * caller. A virtual table of another module is an error, as is a column that is no vector column.
+ *
+ * Else the index over it (content=) that a search with these options takes, or NULL for none. One
+ * that the options name must serve the search: an error says why it does not; NULL, when the table
+ * has none of that name. Of several that serve it, the first of these: of the type and metric that
+ * the options ask for, or float32 and l2 (bits: hamming) where they leave that open; of the type; by
+ * name.
  */
-int vs_indexed_find(vs_conn *conn, const char *who, const vs_target *target, vs_indexed **out,
-                    vs_err *err);
+int vs_indexed_find(vs_conn *conn, const char *who, const vs_target *target,
+                    const vs_options *options, vs_indexed **out, vs_err *err);
 void vs_indexed_free(vs_indexed *indexed);
 
 const vs_vector_spec *vs_indexed_spec(const vs_indexed *indexed);

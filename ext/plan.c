@@ -243,43 +243,39 @@ static int plan_named_index(vs_conn *conn, vs_plan *plan, const char *who, const
     return rc;
 }
 
-/* Does the search go through the vecshard table that was found? What the options leave open is that table's. */
-static int plan_takes_indexed(const vs_plan *plan)
+/* Does the vecshard table that the search names serve it? */
+static int plan_takes_own(const vs_plan *plan)
 {
     const vs_options *options = &plan->options;
     const vs_vector_spec *spec = vs_indexed_spec(plan->indexed);
     return !options->has_norm_band && (!options->has_type || options->type == spec->type) &&
            (!options->has_metric || vs_indexed_serves(plan->indexed, options->metric) ||
-            (plan->target.is_virtual && plan->indexed->store.declaration.content == NULL &&
+            (plan->indexed->store.declaration.content == NULL &&
              vs_metric_takes(options->metric, spec->type))) &&
            (options->index == NULL ||
             sqlite3_stricmp(options->index, plan->indexed->store.table) == 0);
 }
 
-/* Looks for a vecshard table behind the target, and takes it where it serves the search. */
+/* Looks for a vecshard table behind the target that serves the search. What the options leave open is
+ * that table's. */
 static int plan_try_indexed(vs_conn *conn, vs_plan *plan, const char *who, vs_err *err)
 {
-    int rc = vs_indexed_find(conn, who, &plan->target, &plan->indexed, err);
+    int rc = vs_indexed_find(conn, who, &plan->target, &plan->options, &plan->indexed, err);
     if (rc != SQLITE_OK || plan->indexed == NULL) {
         return rc;
     }
     const vs_vector_spec *spec = vs_indexed_spec(plan->indexed);
-    if (plan_takes_indexed(plan)) {
-        plan->strategy = VS_BY_VECSHARD;
-        plan->options.type = spec->type;
-        plan->options.metric = plan->options.has_metric ? plan->options.metric : spec->metric;
-        plan->row_bytes = vsk_bytes(spec->type, spec->dim);
-        return SQLITE_OK;
-    }
-    if (plan->target.is_virtual) {
+    if (plan->target.is_virtual && !plan_takes_own(plan)) {
         return vs_error(
             err, SQLITE_ERROR,
             "%s: %s holds %s vectors for metric %s: the options type, metric, norm_band "
             "and index ask for something else",
             who, plan->target.label, vsk_type_name(spec->type), vs_metric_name(spec->metric));
     }
-    vs_indexed_free(plan->indexed);
-    plan->indexed = NULL;
+    plan->strategy = VS_BY_VECSHARD;
+    plan->options.type = spec->type;
+    plan->options.metric = plan->options.has_metric ? plan->options.metric : spec->metric;
+    plan->row_bytes = vsk_bytes(spec->type, spec->dim);
     return SQLITE_OK;
 }
 
