@@ -1,7 +1,7 @@
 /*
  * indexed.c - a vecshard table as the way of a search that names a table.
  *
- * Calls: store.c, content.c, nearest.c, distance.c.
+ * Calls: store.c, content.c, nearest.c, target.c, distance.c.
  * Called by: plan.c (finding), search.c, batch.c (running).
  * Threads: the connection's.
  */
@@ -141,6 +141,41 @@ static int indexed_open_content(vs_conn *conn, const vs_target *target, const ch
     return rc;
 }
 
+/*
+ * Sets is_rounded. A float16 or bfloat16 column over float32 BLOBs or over text is found out by the
+ * first vector of the table: where a search of the table without the index succeeds, all of them are
+ * like it. Text is of the type that the options give, without one float32.
+ */
+static int indexed_check_rounding(vs_indexed *indexed, const char *who, const vs_target *target,
+                                  const vs_options *options, vs_err *err)
+{
+    const vs_vector_spec *spec = vs_indexed_spec(indexed);
+    sqlite3_stmt *stmt = NULL;
+    indexed->is_rounded = spec->stored != spec->type;
+    if (indexed->is_rounded || (spec->type != VSK_F16 && spec->type != VSK_BF16)) {
+        return SQLITE_OK;
+    }
+    int rc = vs_target_prepare(target, who,
+                               sqlite3_mprintf("SELECT typeof(v) = 'text', length(v) FROM (SELECT "
+                                               "\"%w\" AS v FROM %s NOT INDEXED) WHERE typeof(v) "
+                                               "IN ('blob', 'text') LIMIT 1",
+                                               target->column, target->table_sql),
+                               &stmt, err);
+    if (rc != SQLITE_OK) {
+        return rc;
+    }
+    rc = sqlite3_step(stmt);
+    if (rc == SQLITE_ROW) {
+        size_t bytes = (size_t)sqlite3_column_int64(stmt, 1);
+        indexed->is_rounded = sqlite3_column_int(stmt, 0)
+                                  ? !options->has_type
+                                  : bytes != vsk_bytes(spec->type, spec->dim);
+    }
+    rc = rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : vs_error_db(err, rc, target->db, who);
+    sqlite3_finalize(stmt);
+    return rc;
+}
+
 /* A search that looks for its index, and the best one so far. */
 typedef struct indexed_choice {
     const char *who;
@@ -150,7 +185,8 @@ typedef struct indexed_choice {
     int rank;         /* of best */
 } indexed_choice;
 
-/* Takes the index of this name where it is the one that the options name, or suits them better. */
+/* Takes the index of this name where it is the one that the options name, or suits them better; one
+ * that has rounded the table's vectors only where it is named. */
 static int indexed_consider(indexed_choice *choice, vs_conn *conn, const char *name, vs_err *err)
 {
     vs_indexed *indexed = NULL;
@@ -161,6 +197,10 @@ static int indexed_consider(indexed_choice *choice, vs_conn *conn, const char *n
         rank = 0;
     } else if (rc == SQLITE_OK && indexed != NULL && indexed->vector >= 0) {
         rank = indexed_rank(indexed, choice->options);
+    }
+    if (rc == SQLITE_OK && rank < choice->rank) {
+        rc = indexed_check_rounding(indexed, choice->who, choice->target, choice->options, err);
+        rank = indexed->is_rounded && choice->options->index == NULL ? INDEXED_RANK_NONE : rank;
     }
     if (rc == SQLITE_OK && rank < choice->rank) {
         vs_indexed *worse = choice->best;

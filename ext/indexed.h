@@ -11,6 +11,7 @@
 typedef struct vs_indexed {
     vs_store store;      /* owned */
     int vector;          /* number of the vector column */
+    int is_rounded;      /* an index over a table: keeps rounded copies of its vectors */
     vs_nearest *nearest; /* owned: made on first use */
     vs_metric metric;    /* of nearest */
 } vs_indexed;
@@ -25,7 +26,7 @@ typedef struct vs_indexed {
  * that the options name must serve the search: an error says why it does not; NULL, when the table
  * has none of that name. Of several that serve it, the first of these: of the type and metric that
  * the options ask for, or float32 and l2 (bits: hamming) where they leave that open; of the type; by
- * name.
+ * name. One whose vectors are not those of the table (is_rounded) is taken only when it is named.
  */
 int vs_indexed_find(vs_conn *conn, const char *who, const vs_target *target,
                     const vs_options *options, vs_indexed **out, vs_err *err);

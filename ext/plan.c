@@ -362,6 +362,10 @@ char *vs_plan_words(const vs_plan *plan)
                             plan->options.has_norm_band ? "" : plan->device_words);
         break;
     case VS_BY_VECSHARD:
+        if (plan->indexed->is_rounded) {
+            sqlite3_str_appendf(text, " of %s copies",
+                                vsk_type_name(vs_indexed_spec(plan->indexed)->stored));
+        }
         sqlite3_str_appendf(text, " via vecshard index %s (est. %,lld rows)%s",
                             plan->indexed->store.table, (long long)plan->rows, plan->device_words);
         break;

@@ -66,7 +66,11 @@ static sqlite3 *open_tables(void)
         "'[1,2,3]'), (2, '[1,2,2]');"
         "CREATE TABLE bad(id INTEGER PRIMARY KEY, v); INSERT INTO bad VALUES (1, '[1,2,3]'), (2, "
         "x'00000000'), (3, '[3,4,5]');"
-        "CREATE TABLE i8(v); INSERT INTO i8 VALUES (vec_int8('[1,2,3]')), (vec_int8('[-1,2,3]'))");
+        "CREATE TABLE i8(v); INSERT INTO i8 VALUES (vec_int8('[1,2,3]')), (vec_int8('[-1,2,3]'));"
+        "CREATE TABLE x(id INTEGER PRIMARY KEY, v); INSERT INTO x VALUES (1, '[1,2,3]');"
+        "CREATE VIRTUAL TABLE x_half USING vecshard(v float16[3], content=x);"
+        "CREATE VIRTUAL TABLE x_one USING vecshard(v float[3] distance_metric=l2sq, content=x);"
+        "CREATE VIRTUAL TABLE x_two USING vecshard(v float[3] distance_metric=cosine, content=x)");
     return db;
 }
 
@@ -214,6 +218,11 @@ static void searches_survive(void **state)
         "3)",
         "SELECT count(*) FROM vec_search_batch('n', 'v', '[[1,2,3],[3,2,1]]', 3, "
         "'{\"index\":\"n_tag\",\"metric\":\"cosine\"}')",
+        "SELECT id, distance FROM vec_search('x', 'v', '[1,2,4]', 5)",
+        "SELECT id, distance FROM vec_search('x', 'v', '[1,2,4]', 5, '{\"metric\":\"cosine\"}')",
+        "SELECT id, distance FROM vec_search('x', 'v', '[1,2,4]', 5, '{\"index\":\"x_half\"}')",
+        "SELECT id FROM vec_search('x', 'v', '[1,2,4]', 5, "
+        "'{\"index\":\"x_one\",\"type\":\"int8\"}')", /* an error */
         "EXPLAIN SELECT id FROM vec_search('n', 'v', '[1,2,3]', 5, '{\"metric\":\"dot\"}')",
         "SELECT id FROM vec_search('nowhere', 'v', '[1,2,3]', 5)", /* errors too */
         "SELECT id FROM vec_search('bad', 'v', '[1,2,3]', 5)",

@@ -12,7 +12,7 @@ static store_fixture fixture;
 #define INDEX(name, columns)                                                                       \
     "CREATE VIRTUAL TABLE " name " USING vecshard(" columns ", content=docs, content_rowid=id);"
 
-/* The index over docs.<column> that a search takes; NULL: none. */
+/* The index over docs.<column> that a search takes, and whether it keeps copies; NULL: none. */
 static void takes(const char *column, const char *options_text, const char *expected)
 {
     vs_target target;
@@ -24,8 +24,11 @@ static void takes(const char *column, const char *options_text, const char *expe
                                           &fixture.err));
     fixture_must(&fixture,
                  vs_indexed_find(fixture.conn, "test", &target, &options, &indexed, &fixture.err));
-    const char *found = indexed == NULL ? "none" : indexed->store.table;
+    char *found = indexed == NULL ? sqlite3_mprintf("none")
+                                  : sqlite3_mprintf("%s%s", indexed->store.table,
+                                                    indexed->is_rounded ? " of copies" : "");
     assert_string_equal(found, expected == NULL ? "none" : expected);
+    sqlite3_free(found);
     if (indexed != NULL) {
         const vs_declaration *declaration = &indexed->store.declaration;
         assert_int_equal(
@@ -146,6 +149,34 @@ static void an_index_that_is_named_is_taken_or_the_reason_told(void **state)
     fixture_close_store(&fixture);
 }
 
+static void copies_are_taken_only_when_named(void **state)
+{
+    (void)state;
+    fixture_open_store(
+        &fixture, DOCS
+        "INSERT INTO docs(id, w) VALUES (1, NULL), (2, vec_f16('[1,2]'));"
+        "UPDATE docs SET v = vec_f32('[1,2]'), j = '[1,2]';" INDEX("t", "v float[2] store=f16")
+            INDEX("v16", "v float16[2]") INDEX("w16", "w float16[2]") INDEX("jb", "j bfloat16[2]"));
+    takes("v", NULL, NULL);
+    takes("v", "{\"type\":\"float32\",\"metric\":\"dot\"}", NULL);
+    takes("v", "{\"type\":\"float16\"}", NULL);
+    takes("v", "{\"index\":\"t\"}", "t of copies");
+    takes("v", "{\"index\":\"v16\"}", "v16 of copies");
+    takes("w", NULL, "w16");
+    takes("w", "{\"type\":\"float16\"}", "w16");
+    takes("w", "{\"index\":\"w16\"}", "w16");
+    takes("j", NULL, NULL); /* text is float32 unless told */
+    takes("j", "{\"type\":\"bfloat16\"}", "jb");
+    takes("j", "{\"index\":\"jb\"}", "jb of copies");
+    takes("j", "{\"index\":\"jb\",\"type\":\"bfloat16\"}", "jb");
+    fixture_run(&fixture, INDEX("zz", "v float[2] " COSINE));
+    takes("v", NULL, "zz"); /* the copies have no say in the metric */
+    fixture_run(&fixture, "DELETE FROM docs");
+    takes("v", "{\"type\":\"float16\"}", "v16"); /* nothing is rounded yet */
+    takes("v", "{\"index\":\"t\"}", "t of copies");
+    fixture_close_store(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +184,7 @@ int main(void)
         cmocka_unit_test(the_metric_chooses),
         cmocka_unit_test(float32_comes_before_other_types),
         cmocka_unit_test(an_index_that_is_named_is_taken_or_the_reason_told),
+        cmocka_unit_test(copies_are_taken_only_when_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
