@@ -32,6 +32,7 @@ typedef struct batch_pass {
     const vs_plan *plan;
     const vs_queries *queries;
     size_t first, count, dim;
+    const vs_filter *filter;  /* borrowed: what the filters have in common */
     vs_scorer *scorers;       /* [count] */
     vs_filter *filters;       /* [count] */
     vs_collector *collectors; /* [count] */
@@ -101,7 +102,7 @@ static int batch_init(batch_pass *pass, size_t k, vsk_hit *hits)
     for (size_t i = 0; rc == SQLITE_OK && i < pass->count; i++) {
         vs_vec query = {pass->queries->data + (pass->first + i) * bytes, dim, type};
         rc = vs_scorer_init(&pass->scorers[i], pass->plan->options.metric, &query);
-        vs_filter_init(&pass->filters[i]);
+        pass->filters[i] = *pass->filter;
         if (pass->plan->options.has_norm_band) {
             pass->filters[i].norm_lo =
                 (1.0 - pass->plan->options.norm_band) * pass->scorers[i].query_norm;
@@ -204,7 +205,7 @@ static int batch_flush(batch_pass *pass)
     return rc;
 }
 
-/* Takes the current row into the block. */
+/* Takes the current row into the block, where the filter lists it. */
 static int batch_gather(batch_pass *pass, vs_rows *rows, vs_err *err)
 {
     const vsk_table *kernels = vsk_get();
@@ -212,6 +213,9 @@ static int batch_gather(batch_pass *pass, vs_rows *rows, vs_err *err)
     size_t bytes = vsk_bytes(type, pass->dim);
     size_t at = pass->block_count;
     double sumsq = 0.0;
+    if (!vs_filter_has_id(pass->filter, rows->id)) {
+        return SQLITE_OK;
+    }
     if (type != VSK_BIT) {
         sumsq = kernels->sumsq[type](rows->data, pass->dim);
         if (!isfinite(sumsq)) { /* float32 squares cannot overflow a double: an element is NaN or
@@ -225,9 +229,10 @@ static int batch_gather(batch_pass *pass, vs_rows *rows, vs_err *err)
     return ++pass->block_count == pass->block_rows ? batch_flush(pass) : SQLITE_OK;
 }
 
-/* Rows of one source: all, or those between two ids; shown to the GPU, too (NULL: no). */
-static int batch_read(batch_pass *pass, const char *who, vs_rows_order order,
-                      const int64_t range[2], vs_gpu_table *gpu, vs_err *err)
+/* Rows of one source: all, or those of a list of ids, or those between two ids; shown to the GPU, too
+ * (NULL: no). */
+static int batch_read(batch_pass *pass, const char *who, vs_rows_order order, const int64_t *ids,
+                      size_t id_count, vs_gpu_table *gpu, vs_err *err)
 {
     vs_rows rows;
     vs_rows_shape shape = {who, pass->queries->type, pass->dim, pass->plan->options.skip_bad_rows};
@@ -236,7 +241,7 @@ static int batch_read(batch_pass *pass, const char *who, vs_rows_order order,
         return rc;
     }
     int job = vs_job_begin(who, pass->plan->target.label, "scan", (int64_t)pass->plan->estimate);
-    rc = vs_rows_start(&rows, 0.0, 0.0, range, 2);
+    rc = vs_rows_start(&rows, 0.0, 0.0, ids, id_count);
     while (rc == SQLITE_OK && (rc = vs_rows_next(&rows, err)) == SQLITE_ROW) {
         if (gpu != NULL) {
             vs_gpu_table_row(gpu, &rows);
@@ -285,8 +290,7 @@ static int batch_offload(batch_pass *pass, const char *who, vs_gpu_table *gpu, i
                          vs_err *err)
 {
     size_t bytes = vsk_bytes(pass->queries->type, pass->dim);
-    *out_done =
-        vs_gpu_table_start(gpu, pass->queries->data + pass->first * bytes, &pass->filters[0]);
+    *out_done = vs_gpu_table_start(gpu, pass->queries->data + pass->first * bytes, pass->filter);
     if (!*out_done) {
         return SQLITE_OK;
     }
@@ -294,7 +298,7 @@ static int batch_offload(batch_pass *pass, const char *who, vs_gpu_table *gpu, i
     for (size_t i = 0; i < gpu->gap_count && rc == SQLITE_OK; i++) {
         const int64_t range[2] = {gpu->gaps[i].lo, gpu->gaps[i].hi};
         vs_gpu_table_enter_gap(gpu, i);
-        rc = batch_read(pass, who, VS_ROWS_RANGE, range, gpu, err);
+        rc = batch_read(pass, who, VS_ROWS_RANGE, range, 2, gpu, err);
     }
     if (rc == SQLITE_OK) {
         rc = vs_gpu_table_wait(gpu, out_done);
@@ -321,7 +325,7 @@ static int batch_read_all(batch_pass *pass, vs_conn *conn, const char *who, size
     }
     if (rc == SQLITE_OK && !is_done) {
         vs_gpu_table_enter_pass(&gpu);
-        rc = batch_read(pass, who, VS_ROWS_TABLE, NULL, &gpu, err);
+        rc = batch_read(pass, who, VS_ROWS_TABLE, NULL, 0, &gpu, err);
     }
     vs_gpu_table_end(&gpu, rc == SQLITE_OK && pass->counters.rows_skipped == skipped_before,
                      &pass->counters);
@@ -330,12 +334,11 @@ static int batch_read_all(batch_pass *pass, vs_conn *conn, const char *who, size
 
 /* Through a vecshard table, which takes all queries at once. */
 static int batch_run_indexed(vs_conn *conn, const char *who, const vs_plan *plan,
-                             const vs_queries *queries, size_t first, size_t count, size_t k,
-                             vsk_hit *hits, size_t *counts, vs_counters *counters, vs_err *err)
+                             const vs_queries *queries, size_t first, size_t count,
+                             const vs_filter *filter, size_t k, vsk_hit *hits, size_t *counts,
+                             vs_counters *counters, vs_err *err)
 {
-    vs_filter filter;
     int64_t started = vs_metrics_now_ns();
-    vs_filter_init(&filter);
     if (queries->dim != vs_indexed_spec(plan->indexed)->dim) {
         return vs_error(err, SQLITE_ERROR,
                         "%s: dimensions differ: %lld in the queries and %lld in %s", who,
@@ -344,7 +347,7 @@ static int batch_run_indexed(vs_conn *conn, const char *who, const vs_plan *plan
     }
     int rc = vs_indexed_run(plan->indexed, &plan->options,
                             queries->data + first * vsk_bytes(queries->type, queries->dim), count,
-                            &filter, k, hits, counts, counters, err);
+                            filter, k, hits, counts, counters, err);
     if (rc == SQLITE_OK && conn->settings.stats) {
         counters->calls = 1;
         counters->time_ns = vs_metrics_now_ns() - started;
@@ -353,31 +356,47 @@ static int batch_run_indexed(vs_conn *conn, const char *who, const vs_plan *plan
     return rc;
 }
 
+/* Every row that the filter may let pass, by the plan's way. */
+static int batch_read_rows(batch_pass *pass, vs_conn *conn, const char *who, size_t k, vs_err *err)
+{
+    const vs_plan *plan = pass->plan;
+    const vs_filter *filter = pass->filter;
+    if (plan->strategy == VS_BY_INDEX) {
+        return batch_read(pass, who, VS_ROWS_INDEX, NULL, 0, NULL, err);
+    }
+    if (plan->strategy == VS_BY_ID && vs_plan_cost(plan, VS_BY_ID, (double)filter->id_count) <
+                                          vs_plan_cost(plan, VS_BY_PASS, plan->rows)) {
+        return batch_read(pass, who, VS_ROWS_BY_ID, filter->ids, filter->id_count, NULL, err);
+    }
+    return batch_read_all(pass, conn, who, k, err);
+}
+
 int vs_batch_run(vs_conn *conn, const char *who, const vs_plan *plan, const vs_queries *queries,
-                 size_t first, size_t count, size_t k, vsk_hit *hits, size_t *counts,
-                 vs_counters *out_did, vs_err *err)
+                 size_t first, size_t count, const vs_filter *filter, size_t k, vsk_hit *hits,
+                 size_t *counts, vs_counters *out_did, vs_err *err)
 {
     batch_pass pass;
     int64_t started = vs_metrics_now_ns();
     memset(&pass, 0, sizeof pass);
     memset(counts, 0, count * sizeof *counts);
     memset(out_did, 0, sizeof *out_did);
-    if (count == 0 || k == 0) {
+    if (count == 0 || k == 0 || (filter->has_ids && filter->id_count == 0) ||
+        filter->distance_lo > filter->distance_hi) {
         return SQLITE_OK;
     }
     if (plan->strategy == VS_BY_VECSHARD) {
-        return batch_run_indexed(conn, who, plan, queries, first, count, k, hits, counts, out_did,
-                                 err);
+        return batch_run_indexed(conn, who, plan, queries, first, count, filter, k, hits, counts,
+                                 out_did, err);
     }
     pass.plan = plan;
     pass.queries = queries;
     pass.first = first;
     pass.count = count;
     pass.dim = queries->dim;
+    pass.filter = filter;
     int rc = batch_init(&pass, k, hits);
     if (rc == SQLITE_OK) {
-        rc = plan->strategy == VS_BY_INDEX ? batch_read(&pass, who, VS_ROWS_INDEX, NULL, NULL, err)
-                                           : batch_read_all(&pass, conn, who, k, err);
+        rc = batch_read_rows(&pass, conn, who, k, err);
     }
     for (size_t i = 0; rc == SQLITE_OK && i < count; i++) {
         vsk_topk_sort(&pass.collectors[i].topk);

@@ -23,12 +23,13 @@ size_t vs_batch_group(int64_t k, int has_gpu);
 /*
  * One pass for queries[first .. first + count): the same answers as `count` single searches.
  *
+ *   filter  ids and range of distances, the same for each query; norms come from the plan
  *   hits    [count][k], sorted by (distance, id)
  *   counts  [count] rows found for each query
  *   out_did what it did: also added to vec_stats
  */
 int vs_batch_run(vs_conn *conn, const char *who, const vs_plan *plan, const vs_queries *queries,
-                 size_t first, size_t count, size_t k, vsk_hit *hits, size_t *counts,
-                 vs_counters *out_did, vs_err *err);
+                 size_t first, size_t count, const vs_filter *filter, size_t k, vsk_hit *hits,
+                 size_t *counts, vs_counters *out_did, vs_err *err);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * pushdown.c - the conditions of a statement that vec_search applies inside the search.
+ * pushdown.c - the conditions of a statement that vec_search and vec_search_batch apply inside the
+ * search.
  *
  * What may be applied before the k nearest are chosen is a question of meaning, not of speed:
  *
@@ -18,7 +19,7 @@
  * (text, huge integers) may be treated loosely, to the side of more rows.
  *
  * Calls: args.c, collector.c (filters), rows.c (order of ids).
- * Called by: vtab_search.c.
+ * Called by: vtab_search.c, vtab_batch.c.
  * Threads: the connection's.
  */
 #include "pushdown.h"
@@ -38,66 +39,79 @@ static const char pushdown_intro[] = "; pushed down: ";
 
 /* ---- planning ---- */
 
+/* Is it IN, of one column? SQLite tells only of the first constraints. */
+static int pushdown_is_in(sqlite3_index_info *info, int i)
+{
+    return i < PUSHDOWN_IN_MAX && sqlite3_vtab_in(info, i, -1);
+}
+
 /*
  * May an equality on distance be one of many, searched once per value, which would multiply k? Of
  * IN, SQLite tells. Of (id, distance) IN (VALUES ...) it does not (3.53): the row value reaches us
  * as one equality per column.
  */
-static int pushdown_is_list(sqlite3_index_info *info, int i)
+static int pushdown_is_list(const vs_push_table *table, sqlite3_index_info *info, int i)
 {
-    if (i >= PUSHDOWN_IN_MAX || sqlite3_vtab_in(info, i, -1)) {
+    if (i >= PUSHDOWN_IN_MAX || pushdown_is_in(info, i)) {
         return 1;
     }
     for (int j = 0; j < info->nConstraint; j++) {
         int column = info->aConstraint[j].iColumn;
-        if (j != i && info->aConstraint[j].op == SQLITE_INDEX_CONSTRAINT_EQ &&
-            column >= VS_COL_ID && column <= VS_COL_RANK && vs_args_literal(info, j) == NULL) {
+        int is_ours = column == table->id || column == table->distance || column == table->rank;
+        if (j != i && is_ours && info->aConstraint[j].op == SQLITE_INDEX_CONSTRAINT_EQ &&
+            !pushdown_is_in(info, j) && vs_args_literal(info, j) == NULL) {
             return 1;
         }
     }
     return 0;
 }
 
-/* The kind of a usable constraint other than id =; -1 when there is none for it. */
-static int pushdown_kind(sqlite3_index_info *info, int i)
+/* The kind of a usable constraint on distance; -1 when there is none for it. */
+static int pushdown_distance_kind(const vs_push_table *table, sqlite3_index_info *info, int i)
 {
-    unsigned char op = info->aConstraint[i].op;
-    if (op == SQLITE_INDEX_CONSTRAINT_LIMIT) {
-        return VS_PUSH_LIMIT;
-    }
-    if (op == SQLITE_INDEX_CONSTRAINT_OFFSET) {
-        return VS_PUSH_OFFSET;
-    }
-    switch (info->aConstraint[i].iColumn) {
-    case VS_COL_DISTANCE:
-        switch (op) {
-        case SQLITE_INDEX_CONSTRAINT_LT:
-            return VS_PUSH_DISTANCE_LT;
-        case SQLITE_INDEX_CONSTRAINT_LE:
-            return VS_PUSH_DISTANCE_LE;
-        case SQLITE_INDEX_CONSTRAINT_GT:
-            return VS_PUSH_DISTANCE_GT;
-        case SQLITE_INDEX_CONSTRAINT_GE:
-            return VS_PUSH_DISTANCE_GE;
-        case SQLITE_INDEX_CONSTRAINT_EQ:
-            return pushdown_is_list(info, i) ? -1 : (int)VS_PUSH_DISTANCE_EQ;
-        default:
-            return -1;
-        }
-    case VS_COL_RANK:
-        return op == SQLITE_INDEX_CONSTRAINT_LT   ? (int)VS_PUSH_RANK_LT
-               : op == SQLITE_INDEX_CONSTRAINT_LE ? (int)VS_PUSH_RANK_LE
-                                                  : -1;
+    switch (info->aConstraint[i].op) {
+    case SQLITE_INDEX_CONSTRAINT_LT:
+        return VS_PUSH_DISTANCE_LT;
+    case SQLITE_INDEX_CONSTRAINT_LE:
+        return VS_PUSH_DISTANCE_LE;
+    case SQLITE_INDEX_CONSTRAINT_GT:
+        return VS_PUSH_DISTANCE_GT;
+    case SQLITE_INDEX_CONSTRAINT_GE:
+        return VS_PUSH_DISTANCE_GE;
+    case SQLITE_INDEX_CONSTRAINT_EQ:
+        return pushdown_is_list(table, info, i) ? -1 : (int)VS_PUSH_DISTANCE_EQ;
     default:
         return -1;
     }
 }
 
+/* The kind of a usable constraint other than id =; -1 when there is none for it. */
+static int pushdown_kind(const vs_push_table *table, sqlite3_index_info *info, int i)
+{
+    unsigned char op = info->aConstraint[i].op;
+    int column = info->aConstraint[i].iColumn;
+    if (op == SQLITE_INDEX_CONSTRAINT_LIMIT || op == SQLITE_INDEX_CONSTRAINT_OFFSET) {
+        return !table->has_stream                    ? -1
+               : op == SQLITE_INDEX_CONSTRAINT_LIMIT ? (int)VS_PUSH_LIMIT
+                                                     : (int)VS_PUSH_OFFSET;
+    }
+    if (column == table->distance) {
+        return pushdown_distance_kind(table, info, i);
+    }
+    if (column == table->rank) {
+        return op == SQLITE_INDEX_CONSTRAINT_LT   ? (int)VS_PUSH_RANK_LT
+               : op == SQLITE_INDEX_CONSTRAINT_LE ? (int)VS_PUSH_RANK_LE
+                                                  : -1;
+    }
+    return -1;
+}
+
 /* The kind of an equality on id in *out, or -1; SQLITE_CONSTRAINT when a list comes too late in the
  * plan under consideration. */
-static int pushdown_id_kind(sqlite3_index_info *info, int i, int has_k, int *out)
+static int pushdown_id_kind(const vs_push_table *table, sqlite3_index_info *info, int i, int has_k,
+                            int *out)
 {
-    int is_list = i < PUSHDOWN_IN_MAX && sqlite3_vtab_in(info, i, -1);
+    int is_list = pushdown_is_in(info, i);
     *out = -1;
     if (!info->aConstraint[i].usable) {
         /* The list follows from a table that this plan reads later. With k the search would be over
@@ -107,7 +121,7 @@ static int pushdown_id_kind(sqlite3_index_info *info, int i, int has_k, int *out
     if (is_list) {
         *out = VS_PUSH_ID_LIST;
     } else if (i < PUSHDOWN_IN_MAX && (has_k ? vs_args_literal(info, i) != NULL
-                                             : (info->colUsed & (1ULL << VS_COL_RANK)) == 0)) {
+                                             : (info->colUsed & (1ULL << table->rank)) == 0)) {
         *out = VS_PUSH_ID_EQ;
     }
     return SQLITE_OK;
@@ -115,15 +129,16 @@ static int pushdown_id_kind(sqlite3_index_info *info, int i, int has_k, int *out
 
 /* Does the constraint leave out near rows? With k it must come before the k nearest are chosen, in
  * every plan alike. */
-static int pushdown_is_distance_floor(const sqlite3_index_info *info, int i)
+static int pushdown_is_distance_floor(const vs_push_table *table, const sqlite3_index_info *info,
+                                      int i)
 {
     unsigned char op = info->aConstraint[i].op;
-    return info->aConstraint[i].iColumn == VS_COL_DISTANCE &&
+    return info->aConstraint[i].iColumn == table->distance &&
            (op == SQLITE_INDEX_CONSTRAINT_GT || op == SQLITE_INDEX_CONSTRAINT_GE ||
             op == SQLITE_INDEX_CONSTRAINT_EQ);
 }
 
-int vs_pushdown_find(const char *who, sqlite3_index_info *info, int has_k, int options,
+int vs_pushdown_find(const vs_push_table *table, sqlite3_index_info *info, int has_k, int options,
                      vs_pushdown *out, vs_err *err)
 {
     out->count = 0;
@@ -134,15 +149,15 @@ int vs_pushdown_find(const char *who, sqlite3_index_info *info, int has_k, int o
     }
     for (int i = 0; i < info->nConstraint; i++) {
         int kind = -1;
-        if (info->aConstraint[i].iColumn == VS_COL_ID &&
+        if (info->aConstraint[i].iColumn == table->id &&
             info->aConstraint[i].op == SQLITE_INDEX_CONSTRAINT_EQ) {
-            int rc = pushdown_id_kind(info, i, has_k, &kind);
+            int rc = pushdown_id_kind(table, info, i, has_k, &kind);
             if (rc != SQLITE_OK) {
                 return rc;
             }
         } else if (info->aConstraint[i].usable) {
-            kind = pushdown_kind(info, i);
-        } else if (has_k && pushdown_is_distance_floor(info, i)) {
+            kind = pushdown_kind(table, info, i);
+        } else if (has_k && pushdown_is_distance_floor(table, info, i)) {
             return SQLITE_CONSTRAINT; /* as for a list of ids that comes too late */
         }
         if (kind < 0) {
@@ -153,7 +168,7 @@ int vs_pushdown_find(const char *who, sqlite3_index_info *info, int has_k, int o
                 return vs_error(err, SQLITE_ERROR,
                                 "%s: more than %d conditions on one search; move some of them to "
                                 "an outer query",
-                                who, VS_PUSH_MAX);
+                                table->who, VS_PUSH_MAX);
             }
             continue;
         }

@@ -1,5 +1,6 @@
 /*
- * pushdown.h - the conditions of a statement that vec_search applies inside the search.
+ * pushdown.h - the conditions of a statement that vec_search and vec_search_batch apply inside the
+ * search.
  *
  * While planning, they are found among the constraints and written into the plan's words ("...;
  * pushed down: id list, distance <"); while executing, they are read back from the words and
@@ -43,6 +44,16 @@ typedef enum vs_push {
 /* conditions of one search; further ones are left to SQLite in a stream, and are an error with k */
 #define VS_PUSH_MAX 16
 
+/* What conditions are looked for: of vec_search or vec_search_batch. */
+typedef struct vs_push_table {
+    const char *who;        /* named in messages. Static */
+    int id, distance, rank; /* numbers of these columns */
+    int has_stream;         /* LIMIT and OFFSET tell something */
+} vs_push_table;
+
+/* idxNum is the strategy plus this times the number of conditions that the words end with. */
+#define VS_PUSH_UNIT 16
+
 typedef struct vs_pushdown {
     size_t count;
     vs_push kinds[VS_PUSH_MAX];
@@ -61,7 +72,7 @@ typedef struct vs_pushdown {
  * SQLITE_CONSTRAINT: not in the plan under consideration; SQLITE_ERROR with a sentence for more
  * than VS_PUSH_MAX of them.
  */
-int vs_pushdown_find(const char *who, sqlite3_index_info *info, int has_k, int options,
+int vs_pushdown_find(const vs_push_table *table, sqlite3_index_info *info, int has_k, int options,
                      vs_pushdown *out, vs_err *err);
 
 /* Does it hold a condition of this kind? */

@@ -7,15 +7,17 @@
  * options.
  *
  * Planning (xBestIndex). The arguments tbl, col, queries and k are needed as equalities, options is
- * optional; nothing else is handed over. Rows come by query_no, then rank: ORDER BY query_no [,
- * rank] is consumed.
+ * optional. Conditions on id, distance and rank are applied inside the search, just as those of
+ * vec_search (pushdown.c); they hold for each query. SQLite checks them again, and those on query_no
+ * alone. Rows come by query_no, then rank: ORDER BY query_no [, rank] is consumed. idxStr and idxNum
+ * are as vec_search's.
  *
  * Executing. Queries are answered in groups of up to 256 (1,024 on a GPU), one pass over the data each, when the
  * cursor reaches them: memory does not grow with the size of the batch beyond the queries
  * themselves. Within a statement that writes, all are answered at once: later groups would see what
  * it wrote.
  *
- * Calls: plan.c, batch.c, batch_queries.c, gpu_table.c, args.c, vs_api.c.
+ * Calls: plan.c, batch.c, batch_queries.c, pushdown.c, gpu_table.c, args.c, vs_api.c.
  * Called by: vtab_search.c (registration).
  * Threads: the connection's.
  */
@@ -27,9 +29,15 @@
 #include "batch.h"
 #include "func_gpu.h"
 #include "gpu_table.h"
+#include "pushdown.h"
 #include "vs_api.h"
 
 static const char batch_who[] = "vec_search_batch";
+
+#define BATCH_K_UNKNOWN 10        /* for a k that is bound at run time */
+#define BATCH_QUERIES_UNKNOWN 100 /* in a batch */
+#define BATCH_LIST_ROWS 25        /* of id IN (...) */
+#define BATCH_COST_UNKNOWN 1e6    /* of a table that is named at run time */
 
 typedef enum batch_column {
     BATCH_QUERY_NO,
@@ -45,12 +53,16 @@ typedef enum batch_column {
 } batch_column;
 #define BATCH_ARGUMENTS (BATCH_OPTIONS - BATCH_TBL + 1)
 
+static const vs_push_table batch_push_table = {batch_who, BATCH_ID, BATCH_DISTANCE, BATCH_RANK, 0};
+
 typedef struct batch_cursor {
     sqlite3_vtab_cursor base;
     vs_conn *conn; /* borrowed */
     int has_plan;
     vs_plan plan;
     vs_queries queries;
+    vs_filter filter;
+    vs_id_lists lists; /* the filter borrows from them */
     size_t k;
     vsk_hit *pass;       /* owned: [group][k], the rows that one pass finds */
     size_t *pass_counts; /* owned: [group] */
@@ -83,15 +95,28 @@ static int vtab_batch_connect(sqlite3 *db, void *aux, int argc, const char *cons
         out);
 }
 
+/* Turns a plan into the one that a batch carries out. */
+static void batch_adapt_plan(vs_plan *plan, int has_ids)
+{
+    vs_plan_to_pass(plan);
+    if (has_ids) {
+        vs_plan_to_ids(plan);
+    }
+}
+
 /* Words and cost. */
-static int batch_describe(vs_conn *conn, sqlite3_index_info *info, const int *leading, vs_err *err)
+static int batch_describe(vs_conn *conn, sqlite3_index_info *info, const int *leading,
+                          const vs_pushdown *pushdown, sqlite3_str *words, vs_err *err)
 {
     const char *table = vs_args_literal(info, leading[0]);
     const char *column = vs_args_literal(info, leading[1]);
     const char *options = vs_args_literal(info, leading[4]);
-    int64_t k = vs_args_literal_k(info, leading[3], 10);
-    info->estimatedCost = 1e6;
-    info->estimatedRows = 100 * k + 1;
+    int64_t k = vs_args_literal_k(info, leading[3], BATCH_K_UNKNOWN);
+    int has_ids =
+        vs_pushdown_has(pushdown, VS_PUSH_ID_LIST) || vs_pushdown_has(pushdown, VS_PUSH_ID_EQ);
+    info->estimatedCost = BATCH_COST_UNKNOWN;
+    info->estimatedRows =
+        BATCH_QUERIES_UNKNOWN * (has_ids && k > BATCH_LIST_ROWS ? BATCH_LIST_ROWS : k) + 1;
     vs_plan plan;
     int is_known = 0;
     if (table != NULL && column != NULL && (leading[4] < 0 || options != NULL)) {
@@ -102,20 +127,38 @@ static int batch_describe(vs_conn *conn, sqlite3_index_info *info, const int *le
         }
     }
     if (!is_known) {
-        info->idxStr = sqlite3_mprintf("batch, %s", VS_PLAN_WORDS_LATER);
-    } else {
-        vs_plan_to_pass(&plan);
-        char *words = vs_plan_words(&plan);
-        info->idxNum = (int)plan.strategy;
-        info->estimatedCost = 10.0 * vs_plan_cost(&plan, plan.strategy, plan.estimate) + 100.0;
-        vs_plan_free(&plan);
-        info->idxStr = words == NULL ? NULL
-                                     : sqlite3_mprintf("%s, up to %d queries at a time", words,
-                                                       VS_BATCH_GROUP_MAX);
-        sqlite3_free(words);
+        sqlite3_str_appendf(words, "batch, %s", VS_PLAN_WORDS_LATER);
+        return SQLITE_OK;
     }
-    info->needToFreeIdxStr = 1;
-    return info->idxStr == NULL ? SQLITE_NOMEM : SQLITE_OK;
+    batch_adapt_plan(&plan, has_ids);
+    char *text = vs_plan_words(&plan);
+    info->idxNum = (int)plan.strategy;
+    info->estimatedCost = 10.0 * vs_plan_cost(&plan, plan.strategy, plan.estimate) + 100.0;
+    vs_plan_free(&plan);
+    if (text == NULL) {
+        return SQLITE_NOMEM;
+    }
+    sqlite3_str_appendf(words, "%s, up to %d queries at a time", text, VS_BATCH_GROUP_MAX);
+    sqlite3_free(text);
+    return SQLITE_OK;
+}
+
+/* Hands over the arguments, then the conditions. */
+static int batch_claim(sqlite3_index_info *info, const int *leading, const vs_pushdown *pushdown,
+                       sqlite3_str *words, vs_err *err)
+{
+    int argument = 0;
+    for (int i = 0; i < BATCH_ARGUMENTS; i++) {
+        if (leading[i] >= 0) {
+            int rc = vs_args_claim(info, leading[i], ++argument, batch_who, err);
+            if (rc != SQLITE_OK) {
+                return rc;
+            }
+        }
+    }
+    vs_pushdown_claim(info, pushdown, argument + 1, words);
+    info->idxNum += VS_PUSH_UNIT * (int)pushdown->count;
+    return SQLITE_OK;
 }
 
 static int batch_is_ordered(const sqlite3_index_info *info)
@@ -131,8 +174,9 @@ static int batch_is_ordered(const sqlite3_index_info *info)
 
 static int vtab_batch_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
 {
+    vs_conn *conn = ((vs_table *)base)->conn;
     int leading[BATCH_ARGUMENTS];
-    int argument = 0;
+    vs_pushdown pushdown;
     vs_err err = VS_ERR_INIT;
     int rc = vs_args_find(info, BATCH_TBL, BATCH_OPTIONS, leading);
     if (rc != SQLITE_OK) {
@@ -143,16 +187,29 @@ static int vtab_batch_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
         return SQLITE_OK;
     }
     rc = vs_args_check_last(info, BATCH_DEVICE, BATCH_ARGUMENTS, batch_who, &err);
-    for (int i = 0; i < BATCH_ARGUMENTS && rc == SQLITE_OK; i++) {
-        if (leading[i] >= 0) {
-            rc = vs_args_claim(info, leading[i], ++argument, batch_who, &err);
-        }
-    }
     if (rc == SQLITE_OK) {
-        rc = batch_describe(((vs_table *)base)->conn, info, leading, &err);
+        rc = vs_pushdown_find(&batch_push_table, info, 1, -1, &pushdown, &err);
     }
+    if (rc != SQLITE_OK) {
+        return vs_error_vtab(base, rc, &err);
+    }
+    sqlite3_str *words = sqlite3_str_new(conn->db);
+    rc = batch_describe(conn, info, leading, &pushdown, words, &err);
+    if (rc == SQLITE_OK) {
+        rc = batch_claim(info, leading, &pushdown, words, &err);
+    }
+    char *text = sqlite3_str_finish(words);
+    if (rc == SQLITE_OK && text == NULL) {
+        rc = SQLITE_NOMEM;
+    }
+    if (rc != SQLITE_OK) {
+        sqlite3_free(text);
+        return vs_error_vtab(base, rc, &err);
+    }
+    info->idxStr = text;
+    info->needToFreeIdxStr = 1;
     info->orderByConsumed = batch_is_ordered(info);
-    return vs_error_vtab(base, rc, &err);
+    return SQLITE_OK;
 }
 
 static int vtab_batch_open(sqlite3_vtab *base, sqlite3_vtab_cursor **out)
@@ -196,6 +253,7 @@ static int vtab_batch_close(sqlite3_vtab_cursor *base)
 {
     batch_cursor *cursor = (batch_cursor *)base;
     batch_clear(cursor);
+    vs_id_lists_free(&cursor->lists);
     sqlite3_free(cursor);
     return SQLITE_OK;
 }
@@ -231,7 +289,7 @@ static int batch_answer(batch_cursor *cursor, vs_err *err)
     for (size_t done = 0; done < wanted; done += group) {
         size_t count = wanted - done < group ? wanted - done : group;
         int rc = vs_batch_run(cursor->conn, batch_who, &cursor->plan, &cursor->queries,
-                              cursor->first + done, count, cursor->k, cursor->pass,
+                              cursor->first + done, count, &cursor->filter, cursor->k, cursor->pass,
                               cursor->pass_counts, &cursor->did, err);
         for (size_t i = 0; rc == SQLITE_OK && i < count; i++) {
             rc = batch_append(cursor, done + i, at, cursor->pass + i * cursor->k,
@@ -268,28 +326,34 @@ static int batch_settle(batch_cursor *cursor, vs_err *err)
     }
 }
 
-static int batch_start(batch_cursor *cursor, int argc, sqlite3_value **argv, vs_err *err)
+/* Copies the arguments for xColumn, and reads the conditions, which follow them. */
+static int batch_read_values(batch_cursor *cursor, int number, const char *words, int argc,
+                             sqlite3_value **argv, vs_wanted *wanted)
 {
-    const char *table, *column;
-    const char *options = NULL;
-    int64_t k = 0;
-    size_t dim = 0;
-    int rc = SQLITE_OK;
-    for (int i = 0; i < argc; i++) {
+    vs_pushdown pushdown;
+    int rc = vs_pushdown_parse(words, (size_t)(number / VS_PUSH_UNIT), &pushdown);
+    int leading = rc == SQLITE_OK ? argc - (int)pushdown.count : 0;
+    for (int i = 0; i < leading && i < BATCH_ARGUMENTS; i++) {
         cursor->arguments[i] = sqlite3_value_dup(argv[i]);
         if (cursor->arguments[i] == NULL) {
             return SQLITE_NOMEM;
         }
     }
-    rc = vs_args_text(batch_who, "the table's name", argv[0], &table, err);
+    return rc == SQLITE_OK ? vs_pushdown_apply(&pushdown, argv + leading, &cursor->lists,
+                                               &cursor->filter, wanted)
+                           : rc;
+}
+
+/* The plan for the arguments, and the dimension that its column has. */
+static int batch_plan(batch_cursor *cursor, sqlite3_value **argv, int64_t k, size_t *out_dim,
+                      vs_err *err)
+{
+    const char *table = NULL;
+    const char *column = NULL;
+    const char *options = NULL;
+    int rc = vs_args_text(batch_who, "the table's name", argv[0], &table, err);
     if (rc == SQLITE_OK) {
         rc = vs_args_text(batch_who, "the column's name", argv[1], &column, err);
-    }
-    if (rc == SQLITE_OK) {
-        rc = vs_args_k(batch_who, argv[3], &k, err);
-    }
-    if (rc == SQLITE_OK && k == INT64_MAX) {
-        rc = vs_error(err, SQLITE_ERROR, "%s: k must be an integer, found NULL", batch_who);
     }
     if (rc == SQLITE_OK) {
         rc = vs_args_optional_text(batch_who, "options",
@@ -300,29 +364,56 @@ static int batch_start(batch_cursor *cursor, int argc, sqlite3_value **argv, vs_
         cursor->has_plan = rc == SQLITE_OK;
     }
     if (rc == SQLITE_OK) {
-        vs_plan_to_pass(&cursor->plan);
-        rc = vs_plan_stored_dim(&cursor->plan, batch_who, 1, &dim, err);
+        batch_adapt_plan(&cursor->plan, cursor->filter.has_ids);
+        rc = vs_plan_stored_dim(&cursor->plan, batch_who, 1, out_dim, err);
     }
-    if (rc != SQLITE_OK || sqlite3_value_type(argv[2]) == SQLITE_NULL) {
+    return rc;
+}
+
+/* Memory for k rows of each query of a pass. */
+static int batch_alloc_answers(batch_cursor *cursor)
+{
+    size_t k = cursor->k > 0 ? cursor->k : 1;
+    cursor->group =
+        vs_batch_group((int64_t)cursor->k,
+                       vs_gpu_table_is_likely(cursor->conn, batch_who, &cursor->plan,
+                                              cursor->queries.dim, VS_BATCH_GROUP_GPU, cursor->k));
+    cursor->held = vs_args_is_writing(cursor->conn->db) ? cursor->queries.count : cursor->group;
+    cursor->pass = sqlite3_malloc64(cursor->group * k * sizeof *cursor->pass);
+    cursor->pass_counts = sqlite3_malloc64(cursor->group * sizeof *cursor->pass_counts);
+    cursor->ends = sqlite3_malloc64(cursor->held * sizeof *cursor->ends);
+    return cursor->pass == NULL || cursor->pass_counts == NULL || cursor->ends == NULL
+               ? SQLITE_NOMEM
+               : SQLITE_OK;
+}
+
+static int batch_start(batch_cursor *cursor, int number, const char *words, int argc,
+                       sqlite3_value **argv, vs_err *err)
+{
+    size_t dim = 0;
+    vs_wanted wanted = {0, 0};
+    vs_filter_init(&cursor->filter);
+    int rc = vs_args_k(batch_who, argv[BATCH_K - BATCH_TBL], &wanted.rows, err);
+    if (rc == SQLITE_OK && wanted.rows == INT64_MAX) {
+        rc = vs_error(err, SQLITE_ERROR, "%s: k must be an integer, found NULL", batch_who);
+    }
+    if (rc == SQLITE_OK) {
+        rc = batch_read_values(cursor, number, words, argc, argv, &wanted);
+    }
+    if (rc == SQLITE_OK) {
+        rc = batch_plan(cursor, argv, wanted.rows, &dim, err);
+    }
+    sqlite3_value *queries = argv[BATCH_QUERIES - BATCH_TBL];
+    if (rc != SQLITE_OK || sqlite3_value_type(queries) == SQLITE_NULL) {
         return rc; /* no queries */
     }
-    rc = vs_queries_read(batch_who, argv[2], cursor->plan.options.type, dim, &cursor->queries, err);
+    rc = vs_queries_read(batch_who, queries, cursor->plan.options.type, dim, &cursor->queries, err);
     if (rc != SQLITE_OK || cursor->queries.count == 0) {
         return rc;
     }
-    cursor->k = (size_t)k;
-    cursor->group = vs_batch_group(k, vs_gpu_table_is_likely(cursor->conn, batch_who, &cursor->plan,
-                                                             cursor->queries.dim,
-                                                             VS_BATCH_GROUP_GPU, cursor->k));
-    size_t group = cursor->group;
-    cursor->held = vs_args_is_writing(cursor->conn->db) ? cursor->queries.count : group;
-    cursor->pass = sqlite3_malloc64(group * (cursor->k > 0 ? cursor->k : 1) * sizeof *cursor->pass);
-    cursor->pass_counts = sqlite3_malloc64(group * sizeof *cursor->pass_counts);
-    cursor->ends = sqlite3_malloc64(cursor->held * sizeof *cursor->ends);
-    if (cursor->pass == NULL || cursor->pass_counts == NULL || cursor->ends == NULL) {
-        return SQLITE_NOMEM;
-    }
-    return batch_settle(cursor, err);
+    cursor->k = (size_t)wanted.rows;
+    rc = batch_alloc_answers(cursor);
+    return rc == SQLITE_OK ? batch_settle(cursor, err) : rc;
 }
 
 static int vtab_batch_filter(sqlite3_vtab_cursor *base, int number, const char *words, int argc,
@@ -330,7 +421,6 @@ static int vtab_batch_filter(sqlite3_vtab_cursor *base, int number, const char *
 {
     batch_cursor *cursor = (batch_cursor *)base;
     vs_err err = VS_ERR_INIT;
-    (void)words;
     batch_clear(cursor);
     if (number == VS_ARGS_INCOMPLETE) {
         int rc = vs_error(&err, SQLITE_ERROR,
@@ -339,7 +429,7 @@ static int vtab_batch_filter(sqlite3_vtab_cursor *base, int number, const char *
     }
     cursor->first = cursor->answered = cursor->query = cursor->hit = 0;
     cursor->row = 0;
-    return vs_error_vtab(base->pVtab, batch_start(cursor, argc, argv, &err), &err);
+    return vs_error_vtab(base->pVtab, batch_start(cursor, number, words, argc, argv, &err), &err);
 }
 
 static int vtab_batch_next(sqlite3_vtab_cursor *base)

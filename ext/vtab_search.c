@@ -20,7 +20,7 @@
  * while it looks at the branches of an OR.
  *
  * idxStr is the plan in words, as EXPLAIN QUERY PLAN prints it. idxNum is the strategy plus
- * SEARCH_PUSHED times the number of conditions that the words end with.
+ * VS_PUSH_UNIT times the number of conditions that the words end with.
  *
  * Executing (xFilter). With k the whole search is done and its rows are kept; without k rows come
  * in batches of growing size, each a search beyond the last (distance, id), so that no statement
@@ -54,7 +54,8 @@ static const char search_who[] = "vec_search";
 #define SEARCH_BATCH_GROWTH 4
 #define SEARCH_BATCH_MAX 262144 /* rows kept at a time: 4 MiB */
 
-#define SEARCH_PUSHED 16 /* idxNum = strategy + SEARCH_PUSHED * conditions */
+static const vs_push_table search_push_table = {search_who, VS_COL_ID, VS_COL_DISTANCE, VS_COL_RANK,
+                                                1};
 
 typedef struct search_cursor {
     sqlite3_vtab_cursor base;
@@ -170,7 +171,7 @@ static int search_claim(sqlite3_index_info *info, const search_leading *leading,
         }
     }
     vs_pushdown_claim(info, pushdown, argument + 1, words);
-    info->idxNum += SEARCH_PUSHED * (int)pushdown->count;
+    info->idxNum += VS_PUSH_UNIT * (int)pushdown->count;
     return SQLITE_OK;
 }
 
@@ -192,8 +193,8 @@ static int vtab_search_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
     if (rc != SQLITE_OK) {
         return vs_error_vtab(base, rc, &err);
     }
-    rc = vs_pushdown_find(search_who, info, leading.k >= 0, leading.k < 0 ? leading.options : -1,
-                          &pushdown, &err);
+    rc = vs_pushdown_find(&search_push_table, info, leading.k >= 0,
+                          leading.k < 0 ? leading.options : -1, &pushdown, &err);
     if (rc != SQLITE_OK) {
         return vs_error_vtab(base, rc, &err);
     }
@@ -365,7 +366,7 @@ static int search_read_values(int number, const char *words, int argc, sqlite3_v
                               sqlite3_value **values, vs_pushdown *pushdown,
                               sqlite3_value ***out_conditions)
 {
-    int rc = vs_pushdown_parse(words, (size_t)(number / SEARCH_PUSHED), pushdown);
+    int rc = vs_pushdown_parse(words, (size_t)(number / VS_PUSH_UNIT), pushdown);
     if (rc != SQLITE_OK) {
         return rc;
     }

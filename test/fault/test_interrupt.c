@@ -42,6 +42,8 @@ static const char *const statements[] = {
     "SELECT id FROM vec_search('t', 'v', '[1,2,3]', 5, '{\"metric\":\"l2\",\"index\":\"t_norm\"}')",
     "SELECT id FROM vec_search('t', 'v', '[1,2,3]', 5, '{\"metric\":\"l2\",\"index\":\"t_tag\"}')",
     "SELECT query_no, id FROM vec_search_batch('t', 'v', '[[1,2,3],[3,2,1]]', 5)",
+    "SELECT query_no, id FROM vec_search_batch('t', 'v', '[[1,2,3],[3,2,1]]', 5) WHERE id IN "
+    "(SELECT id FROM t WHERE tag < 5) AND distance > 0.5",
     "SELECT vec_norm_selectivity('t', 'v', '[1,2,3]', 0.5)",
     "SELECT sum(s.id) FROM (SELECT v FROM t WHERE id < 5) AS o, vec_search('t', 'v', o.v, 3) AS s",
 };

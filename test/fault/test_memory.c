@@ -209,6 +209,8 @@ static void searches_survive(void **state)
         "SELECT id FROM vec_search('n', 'v', '[1,2,3]', 5, "
         "'{\"metric\":\"l2\",\"index\":\"n_norm\"}')",
         "SELECT id FROM vec_search('n', 'v', '[1,2,3]', 5, '{\"index\":\"n_tag\"}')",
+        "SELECT query_no, id FROM vec_search_batch('t', 'v', '[[1,2,3],[3,2,1]]', 5) WHERE id IN "
+        "(SELECT id FROM t WHERE tag < 5) AND id IN (2, 3, 5, 7) AND distance > 0.5",
         "SELECT id FROM vec_search('n', 'v', '[1,2,3]', 5, '{\"metric\":\"dot\"}')",
         "SELECT id FROM vec_search('c', 'v', '[1,2,3]', 5, "
         "'{\"metric\":\"l2\",\"norm_band\":0.2}')",

@@ -22,6 +22,9 @@ static const char *const answers_forms[] = {
     "SELECT id, distance FROM vec_search('docs', 'v', (SELECT v FROM q WHERE id = 1), 2000, M)",
     "SELECT query_no, rank, id, distance FROM vec_search_batch('docs', 'v', (SELECT v FROM q "
     "WHERE id = 0), 7, M)",
+    "SELECT query_no, rank, id, distance FROM vec_search_batch('docs', 'v', (SELECT v FROM q "
+    "WHERE id = 0), 7, M) WHERE id IN (SELECT id FROM docs WHERE tag < 8) AND distance > (SELECT v "
+    "FROM edge WHERE id = 1)",
     "SELECT id, distance FROM vec_search('docs', 'v', (SELECT v FROM q WHERE id = 2), 12, M) "
     "WHERE id IN (SELECT id FROM docs WHERE tag < 8)",
     "SELECT id, distance FROM vec_search('docs', 'v', (SELECT v FROM q WHERE id = 3), 12, M) WHERE "

@@ -37,6 +37,30 @@ EXPLAIN QUERY PLAN SELECT query_no, rank, id FROM vec_search_batch('docs', 'embe
 EXPLAIN QUERY PLAN SELECT query_no, rank, id FROM vec_search_batch('docs', 'embedding', '[[50,40,30,20],[1,2,3,4]]', 3) ORDER BY distance;
 SELECT query_no, id FROM vec_search_batch('docs', 'embedding', '[[50,40,30,20],[1,2,3,4]]', 3) ORDER BY query_no DESC, rank LIMIT 2;
 SELECT b.query_no, q.no, b.id FROM vec_search_batch('docs', 'embedding', (SELECT list FROM input), 1) AS b JOIN queries AS q ON q.no = b.query_no WHERE q.no IN (3, 299);
+
+--# conditions on id, distance and rank come before the k nearest of each query, as in vec_search
+EXPLAIN QUERY PLAN SELECT query_no, rank, id, distance FROM vec_search_batch('docs', 'embedding', '[[50,40,30,20],[1,2,3,4]]', 2) WHERE id IN (3, 4, 5);
+SELECT query_no, rank, id, distance FROM vec_search_batch('docs', 'embedding', '[[50,40,30,20],[1,2,3,4]]', 2) WHERE id IN (3, 4, 5);
+SELECT 0 AS query_no, rank, id, distance FROM vec_search('docs', 'embedding', '[50,40,30,20]', 2) WHERE id IN (3, 4, 5)
+UNION ALL SELECT 1, rank, id, distance FROM vec_search('docs', 'embedding', '[1,2,3,4]', 2) WHERE id IN (3, 4, 5);
+EXPLAIN QUERY PLAN SELECT query_no, rank, id, distance FROM vec_search_batch('docs', 'embedding', '[[50,40,30,20],[1,2,3,4]]', 2) WHERE distance BETWEEN 20 AND 21 AND query_no = 1;
+SELECT query_no, rank, id, distance FROM vec_search_batch('docs', 'embedding', '[[50,40,30,20],[1,2,3,4]]', 2) WHERE distance BETWEEN 20 AND 30;
+SELECT 0 AS query_no, rank, id, distance FROM vec_search('docs', 'embedding', '[50,40,30,20]', 2) WHERE distance BETWEEN 20 AND 30
+UNION ALL SELECT 1, rank, id, distance FROM vec_search('docs', 'embedding', '[1,2,3,4]', 2) WHERE distance BETWEEN 20 AND 30;
+SELECT query_no, rank, id FROM vec_search_batch('docs', 'embedding', '[[50,40,30,20],[1,2,3,4]]', 2) WHERE distance > 20 AND rank < 2;
+SELECT count(*) AS row_count FROM vec_search_batch('docs', 'embedding', '[[50,40,30,20],[1,2,3,4]]', 2) WHERE distance > NULL;
+SELECT count(*) AS differ FROM (
+  SELECT query_no, rank, id, distance FROM vec_search_batch('docs', 'embedding', (SELECT list FROM input), 4) WHERE id IN (SELECT id FROM docs WHERE id % 7 = 1) AND distance > 15
+  EXCEPT SELECT q.no, s.rank, s.id, s.distance FROM queries AS q JOIN vec_search('docs', 'embedding', q.v, 4) AS s WHERE s.id IN (SELECT id FROM docs WHERE id % 7 = 1) AND s.distance > 15);
+--# the same through an index over the table, and in a vecshard table
+CREATE VIRTUAL TABLE docs_codes USING vecshard(embedding float[4], content=docs);
+EXPLAIN QUERY PLAN SELECT id FROM vec_search_batch('docs', 'embedding', '[[50,40,30,20],[1,2,3,4]]', 2) WHERE id IN (3, 4, 5) AND distance > 60;
+SELECT query_no, rank, id, distance FROM vec_search_batch('docs', 'embedding', '[[50,40,30,20],[1,2,3,4]]', 2) WHERE id IN (3, 4, 5) AND distance > 60;
+SELECT query_no, rank, id, distance FROM vec_search_batch('docs_codes', 'embedding', '[[50,40,30,20],[1,2,3,4]]', 2) WHERE id IN (3, 4, 5) AND distance > 60;
+SELECT 0 AS query_no, rank, id, distance FROM vec_search('docs_codes', 'embedding', '[50,40,30,20]', 2) WHERE id IN (3, 4, 5) AND distance > 60
+UNION ALL SELECT 1, rank, id, distance FROM vec_search('docs_codes', 'embedding', '[1,2,3,4]', 2) WHERE id IN (3, 4, 5) AND distance > 60;
+DROP TABLE docs_codes;
+
 --# no queries, no rows, k of 0, NULL
 SELECT count(*) AS row_count FROM vec_search_batch('docs', 'embedding', '[]', 3);
 SELECT count(*) AS row_count FROM vec_search_batch('docs', 'embedding', x'', 3);

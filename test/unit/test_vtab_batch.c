@@ -153,6 +153,126 @@ static void many_queries_equal_single_searches(void **state)
     vs_test_run(db, "DROP TABLE q");
 }
 
+/* As in vec_search: not among the nearest of all rows, but the nearest of those that are asked for. */
+static void conditions_come_before_the_k_nearest(void **state)
+{
+    (void)state;
+    vs_test_gives(db,
+                  "SELECT query_no, rank, id FROM vec_search_batch('t', 'v', '[[0,1],[40,1]]', 2) "
+                  "WHERE id IN (20, '21', 22, 99, NULL)",
+                  "0|1|20; 0|2|21; 1|1|22; 1|2|21");
+    vs_test_gives(db,
+                  "SELECT query_no, id FROM vec_search_batch('t', 'v', '[[0,1],[40,1]]', 2) "
+                  "WHERE id = 7",
+                  "0|7; 1|7");
+    vs_test_gives(db,
+                  "SELECT query_no, id, distance FROM vec_search_batch('t', 'v', "
+                  "'[[0,1],[40,1]]', 2) WHERE distance BETWEEN 4.5 AND 9 AND query_no = 1",
+                  "1|35|5.0; 1|34|6.0");
+    vs_test_gives(db,
+                  "SELECT query_no, rank, id FROM vec_search_batch('t', 'v', '[[0,1],[40,1]]', 3) "
+                  "WHERE distance > 3 AND rank < 2",
+                  "0|1|4; 1|1|36");
+    vs_test_gives(db,
+                  "SELECT query_no, id FROM vec_search_batch('t', 'v', '[[0,1],[40,1]]', 2) "
+                  "WHERE distance = 5 AND id IN (SELECT id FROM t WHERE tag = 5)",
+                  "0|5; 1|35");
+}
+
+static void conditions_that_hold_for_no_row_give_none(void **state)
+{
+    static const char *const conditions[] = {"id IN (SELECT id FROM t WHERE 0)",
+                                             "id IN (1, 2) AND id IN (3, 4)",
+                                             "id = 'x'",
+                                             "id IN (2.5, x'02')",
+                                             "distance > 9 AND distance < 3",
+                                             "distance < NULL",
+                                             "distance > 'far'",
+                                             "rank < 1",
+                                             "query_no = 7",
+                                             "query_no = 'x'"};
+    (void)state;
+    for (size_t i = 0; i < VS_TEST_COUNT(conditions); i++) {
+        char *sql = sqlite3_mprintf(
+            "SELECT id FROM vec_search_batch('t', 'v', '[[0,1],[9,1]]', 3) WHERE %s",
+            conditions[i]);
+        vs_test_gives(db, sql, "");
+        sqlite3_free(sql);
+    }
+}
+
+static void the_plan_tells_what_was_pushed_down(void **state)
+{
+    static const struct {
+        const char *condition, *words;
+    } cases[] = {
+        {"id IN (1, 2)", "exact l2 over the listed ids (of est. 40 rows), up to 256 queries at a "
+                         "time; pushed down: id list"},
+        {"id = 5 AND distance <= 3", "; pushed down: id =, distance <="},
+        {"distance BETWEEN 1 AND 3 AND rank <= 2",
+         "exact l2 by one pass (est. 40 rows), up to 256 queries at a time; pushed down: "},
+        {"id IN (1, 2) AND distance = (SELECT 3)", "distance ="},
+    };
+    (void)state;
+    for (size_t i = 0; i < VS_TEST_COUNT(cases); i++) {
+        char *sql = sqlite3_mprintf(
+            "SELECT id FROM vec_search_batch('t', 'v', '[[0,1],[9,1]]', 3) WHERE %s",
+            cases[i].condition);
+        fixture_plan_has(db, sql, cases[i].words);
+        sqlite3_free(sql);
+    }
+    char *plan = fixture_plan(db, "SELECT id FROM vec_search_batch('t', 'v', '[[0,1]]', 3) WHERE "
+                                  "query_no = 0 AND id <> 4 LIMIT 2");
+    assert_null(strstr(plan, "pushed down"));
+    sqlite3_free(plan);
+}
+
+/* Several passes: the list of the first serves the others. */
+static void conditions_hold_in_each_pass(void **state)
+{
+    (void)state;
+    vs_test_run(db, "CREATE TEMP TABLE many AS WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT "
+                    "i + 1 FROM n WHERE i < 599) SELECT i AS no, '[' || (i * 7 % 83) || ',1]' AS "
+                    "v FROM n ORDER BY i");
+    vs_test_gives(db,
+                  "SELECT count(*), count(DISTINCT query_no) FROM vec_search_batch('t', 'v', "
+                  "(SELECT '[' || group_concat(v) || ']' FROM many), 3) WHERE id IN (SELECT id "
+                  "FROM t WHERE tag = 4) AND distance > 1",
+                  "1800|600");
+    vs_test_gives(db,
+                  "SELECT count(*) FROM (SELECT query_no, id, distance FROM vec_search_batch('t', "
+                  "'v', (SELECT '[' || group_concat(v) || ']' FROM many), 3) WHERE id IN (SELECT "
+                  "id FROM t WHERE tag = 4) AND distance > 1 EXCEPT SELECT many.no, s.id, "
+                  "s.distance FROM many, vec_search('t', 'v', many.v, 3) AS s WHERE s.id IN "
+                  "(SELECT id FROM t WHERE tag = 4) AND s.distance > 1)",
+                  "0");
+    vs_test_run(db, "DROP TABLE many");
+}
+
+/* An equality with another table's column asks which of its rows are among the k nearest. */
+static void a_join_filters_the_k_rows(void **state)
+{
+    (void)state;
+    vs_test_gives(db,
+                  "SELECT b.query_no, d.id FROM vec_search_batch('t', 'v', '[[0,1],[40,1]]', 3) AS "
+                  "b JOIN t AS d ON d.id = b.id WHERE d.tag = 8 ORDER BY b.query_no, b.rank",
+                  "1|38");
+}
+
+static void too_many_conditions_are_refused(void **state)
+{
+    (void)state;
+    vs_test_fails(db,
+                  "SELECT id FROM vec_search_batch('t', 'v', '[[0,1]]', 3) WHERE distance < 1 AND "
+                  "distance < 2 AND distance < 3 AND distance < 4 AND distance < 5 AND distance < "
+                  "6 AND distance < 7 AND distance < 8 AND distance < 9 AND distance < 10 AND "
+                  "distance < 11 AND distance < 12 AND distance < 13 AND distance < 14 AND "
+                  "distance < 15 AND distance < 16 AND distance < 17",
+                  "vec_search_batch: more than 16 conditions on one search; move some of them to "
+                  "an outer query");
+    fixture_is_usable(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +281,12 @@ int main(void)
         cmocka_unit_test(a_blob_is_divided_by_the_dimension_of_the_table),
         cmocka_unit_test(wrong_arguments_are_named),
         cmocka_unit_test(filters_around_a_batch_are_sqlite_s),
+        cmocka_unit_test(conditions_come_before_the_k_nearest),
+        cmocka_unit_test(conditions_that_hold_for_no_row_give_none),
+        cmocka_unit_test(the_plan_tells_what_was_pushed_down),
+        cmocka_unit_test(conditions_hold_in_each_pass),
+        cmocka_unit_test(a_join_filters_the_k_rows),
+        cmocka_unit_test(too_many_conditions_are_refused),
         cmocka_unit_test(the_order_of_the_answer_needs_no_sorter),
         cmocka_unit_test(many_queries_equal_single_searches),
     };
