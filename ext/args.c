@@ -78,13 +78,46 @@ int vs_args_claim(sqlite3_index_info *info, int constraint, int argument, const 
     return SQLITE_OK;
 }
 
-void vs_args_plan_incomplete(sqlite3_index_info *info)
+/* A plan that only reports an error. words: static. */
+static void args_plan_error(sqlite3_index_info *info, int number, char *words)
 {
-    static char words[] = "arguments are missing";
-    info->idxNum = VS_ARGS_INCOMPLETE;
+    info->idxNum = number;
     info->idxStr = words;
     info->needToFreeIdxStr = 0;
     info->estimatedCost = 1e50;
+}
+
+void vs_args_plan_incomplete(sqlite3_index_info *info)
+{
+    static char words[] = "arguments are missing";
+    args_plan_error(info, VS_ARGS_INCOMPLETE, words);
+}
+
+int vs_args_compares_k(const sqlite3_index_info *info, int column)
+{
+    for (int i = 0; i < info->nConstraint; i++) {
+        unsigned char op = info->aConstraint[i].op;
+        if (info->aConstraint[i].iColumn == column &&
+            (op == SQLITE_INDEX_CONSTRAINT_LT || op == SQLITE_INDEX_CONSTRAINT_LE ||
+             op == SQLITE_INDEX_CONSTRAINT_GT || op == SQLITE_INDEX_CONSTRAINT_GE ||
+             op == SQLITE_INDEX_CONSTRAINT_NE)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+void vs_args_plan_k_compared(sqlite3_index_info *info)
+{
+    static char words[] = "k is compared, not given";
+    args_plan_error(info, VS_ARGS_K_COMPARED, words);
+}
+
+int vs_args_k_is_compared(const char *who, vs_err *err)
+{
+    return vs_error(err, SQLITE_ERROR,
+                    "%s: k is given by = alone: write k = 10, not <, <=, >, >=, <> or BETWEEN",
+                    who);
 }
 
 int vs_args_text(const char *who, const char *what, sqlite3_value *value, const char **out,

@@ -45,6 +45,16 @@ int vs_args_claim(sqlite3_index_info *info, int constraint, int argument, const 
 void vs_args_plan_incomplete(sqlite3_index_info *info);
 #define VS_ARGS_INCOMPLETE (-1) /* its idxNum */
 
+/*
+ * Is the argument k, which stands in this column, compared by <, <=, >, >= or <>? Where it is not
+ * given by =, it is NULL, and no row passes. IS, IS NULL and their like can be meant.
+ */
+int vs_args_compares_k(const sqlite3_index_info *info, int column);
+
+/* The same for k that is compared but not given: executed, it is vs_args_k_is_compared. */
+void vs_args_plan_k_compared(sqlite3_index_info *info);
+#define VS_ARGS_K_COMPARED (-2)
+
 /* ---- xFilter ---- */
 
 /* The text of an argument; "<who>: <what> must be text, found 5" when it is none. */
@@ -54,6 +64,9 @@ int vs_args_text(const char *who, const char *what, sqlite3_value *value, const 
 /* The same for an argument that may be absent (NULL pointer) or SQL NULL: then *out is NULL. */
 int vs_args_optional_text(const char *who, const char *what, sqlite3_value *value, const char **out,
                           vs_err *err);
+
+/* The error of a plan VS_ARGS_K_COMPARED. */
+int vs_args_k_is_compared(const char *who, vs_err *err);
 
 /* k as a number of rows, 0 .. VS_K_MAX; INT64_MAX when it is absent or NULL. The value is one of
  * xFilter's own, not a copy of it. */

@@ -475,6 +475,11 @@ int vs_index_plan_best(vs_store *store, vs_index_planned *planned, sqlite3_index
         vs_args_plan_incomplete(info);
         return SQLITE_OK;
     }
+    if (plan.query >= 0 && plan.k < 0 &&
+        vs_args_compares_k(info, index_plan_hidden(&plan, VS_HIDDEN_K))) {
+        vs_args_plan_k_compared(info);
+        return SQLITE_OK;
+    }
     if (plan.query >= INDEX_PLAN_OMIT_MAX || plan.k >= INDEX_PLAN_OMIT_MAX ||
         plan.options >= INDEX_PLAN_OMIT_MAX) {
         return vs_error(err, SQLITE_ERROR,

@@ -39,7 +39,7 @@ typedef struct vs_index_planned {
 } vs_index_planned;
 
 /* xBestIndex. Fills info; idxNum is a vs_index_plan_kind, or VS_ARGS_INCOMPLETE for k or options
- * without a query. */
+ * without a query, or VS_ARGS_K_COMPARED. */
 int vs_index_plan_best(vs_store *store, vs_index_planned *planned, sqlite3_index_info *info,
                        vs_err *err);
 

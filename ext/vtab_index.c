@@ -775,6 +775,10 @@ static int vtab_index_filter(sqlite3_vtab_cursor *base, int plan, const char *wo
     if (plan == VS_ARGS_INCOMPLETE) {
         return vs_error_vtab(base->pVtab, index_no_query(cursor, &err), &err);
     }
+    if (plan == VS_ARGS_K_COMPARED) {
+        const char *label = index_table(cursor)->store.label;
+        return vs_error_vtab(base->pVtab, vs_args_k_is_compared(label, &err), &err);
+    }
     int rc = index_read_args(cursor, words, argv, &request);
     if (rc == SQLITE_OK && plan == VS_INDEX_SEARCH) {
         rc = index_start_search(cursor, &request, &err);

@@ -15,9 +15,9 @@
  * ORDER BY distance or rank, alone and ascending, is consumed.
  * An equality on id usually comes from a join (ON d.rowid = s.id), where the search should run
  * first and the other table be looked up: so a plan that uses the equality is given a cost that no
- * join prefers, and remains where there is no other. A plan without the needed arguments gets a
- * cost that is never chosen, and xFilter reports what is missing: SQLite asks for such plans also
- * while it looks at the branches of an OR.
+ * join prefers, and remains where there is no other. A plan without the needed arguments, or with k
+ * compared but not given, gets a cost that is never chosen, and xFilter reports what is wrong: SQLite
+ * asks for such plans also while it looks at the branches of an OR.
  *
  * idxStr is the plan in words, as EXPLAIN QUERY PLAN prints it. idxNum is the strategy plus
  * VS_PUSH_UNIT times the number of conditions that the words end with.
@@ -192,6 +192,10 @@ static int vtab_search_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
     rc = vs_args_check_last(info, VS_COL_DEVICE, VS_COL_OPTIONS - VS_COL_TBL + 1, search_who, &err);
     if (rc != SQLITE_OK) {
         return vs_error_vtab(base, rc, &err);
+    }
+    if (leading.k < 0 && vs_args_compares_k(info, VS_COL_K)) {
+        vs_args_plan_k_compared(info);
+        return SQLITE_OK;
     }
     rc = vs_pushdown_find(&search_push_table, info, leading.k >= 0,
                           leading.k < 0 ? leading.options : -1, &pushdown, &err);
@@ -394,6 +398,9 @@ static int search_start(search_cursor *cursor, int number, const char *words, in
     if (number == VS_ARGS_INCOMPLETE) {
         return vs_error(err, SQLITE_ERROR,
                         "%s: needs arguments (table, column, query [, k [, options]])", search_who);
+    }
+    if (number == VS_ARGS_K_COMPARED) {
+        return vs_args_k_is_compared(search_who, err);
     }
     vs_filter_init(&cursor->filter);
     int rc = search_read_values(number, words, argc, argv, values, &pushdown, &conditions);

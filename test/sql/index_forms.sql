@@ -27,6 +27,26 @@ SELECT rowid FROM docs WHERE v MATCH '[1, 2, 3]' AND k = 5;
 SELECT rowid FROM docs WHERE v MATCH 'near me' AND k = 5;
 SELECT rowid FROM docs WHERE title MATCH 'title' AND k = 5;
 SELECT rowid FROM docs WHERE v MATCH (SELECT q FROM one) AND v MATCH (SELECT q FROM one) AND k = 5;
+--# k is given by =: any other comparison is an error where a search is, and nowhere else
+SELECT rowid FROM docs WHERE v MATCH (SELECT q FROM one) AND k <= 5;
+SELECT rowid FROM docs WHERE v MATCH (SELECT q FROM one) AND k < 5;
+SELECT rowid FROM docs WHERE v MATCH (SELECT q FROM one) AND k >= 5;
+SELECT rowid FROM docs WHERE v MATCH (SELECT q FROM one) AND 5 < k;
+SELECT rowid FROM docs WHERE v MATCH (SELECT q FROM one) AND k <> 5;
+SELECT rowid FROM docs WHERE v MATCH (SELECT q FROM one) AND k BETWEEN 1 AND 5;
+SELECT rowid FROM docs((SELECT q FROM one)) WHERE k <= 5;
+SELECT d.rowid FROM one, docs AS d WHERE d.v MATCH one.q AND d.k < length(one.q);
+EXPLAIN QUERY PLAN SELECT rowid FROM docs WHERE v MATCH (SELECT q FROM one) AND k <= 5;
+SELECT count(*) AS row_count FROM docs WHERE v MATCH (SELECT q FROM one) AND k IN (3, 4);
+SELECT count(*) AS row_count FROM docs WHERE v MATCH (SELECT q FROM one) AND k = 4 AND k <= 5;
+SELECT count(*) AS row_count FROM docs((SELECT q FROM one), 4) WHERE k BETWEEN 1 AND 5;
+SELECT count(*) = (SELECT count(*) FROM nearest) AS same FROM docs WHERE v MATCH (SELECT q FROM one) AND k IS NULL;
+SELECT count(*) AS row_count FROM docs WHERE v MATCH (SELECT q FROM one) AND k IS NOT NULL;
+SELECT count(*) = (SELECT count(*) FROM nearest) AS same FROM docs WHERE v MATCH (SELECT q FROM one) AND k IS NOT 5;
+SELECT count(*) = (SELECT count(*) FROM nearest) AS same FROM docs WHERE v MATCH (SELECT q FROM one) AND (k <= 5 OR k IS NULL);
+SELECT count(*) AS row_count FROM docs WHERE v MATCH (SELECT q FROM one) AND (k <= 5 OR rowid = (SELECT id FROM nearest LIMIT 1));
+SELECT count(*) AS row_count FROM docs WHERE k <= 5;
+SELECT count(*) AS row_count FROM one WHERE EXISTS (SELECT 1 WHERE 0) AND EXISTS (SELECT 1 FROM docs WHERE v MATCH one.q AND k <= 5);
 --# NULL is near to nothing; k NULL is no k
 SELECT count(*) AS row_count FROM docs WHERE v MATCH NULL AND k = 5;
 SELECT count(*) AS row_count FROM docs WHERE v MATCH (SELECT q FROM one) AND k = NULL;

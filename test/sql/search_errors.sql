@@ -9,6 +9,10 @@ SELECT id FROM vec_search;
 SELECT id FROM vec_search('docs');
 SELECT id FROM vec_search('docs', 'embedding');
 SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, '{}', 6);
+--# k by another comparison than =
+SELECT id FROM vec_search('docs', 'embedding', '[1,0]') WHERE k <= 5;
+SELECT id FROM vec_search('docs', 'embedding', '[1,0]') WHERE k BETWEEN 1 AND 5;
+SELECT count(*) AS row_count FROM vec_search('docs', 'embedding', '[1,0]') WHERE k IS NULL;
 --# table and column
 SELECT id FROM vec_search('none', 'embedding', '[1,0]', 1);
 SELECT id FROM vec_search('docs', 'none', '[1,0]', 1);

@@ -45,6 +45,34 @@ static void k_is_the_number_of_rows(void **state)
                   "vec_search: k must be an integer, found ten");
 }
 
+/* Without k = there is no k, and no comparison with it holds; those for its absence do. */
+static void k_is_given_by_equality_alone(void **state)
+{
+    static const char *const comparisons[] = {"k <= 5", "k < 5",
+                                              "k > 5",  "5 <= k",
+                                              "k <> 5", "k BETWEEN 1 AND 5",
+                                              "k <= ?", "id IN (1, 2) AND k < (SELECT 5)"};
+    (void)state;
+    for (size_t i = 0; i < VS_TEST_COUNT(comparisons); i++) {
+        char *sql = sqlite3_mprintf("SELECT id FROM vec_search('t', 'v', '[0,1]') WHERE %s",
+                                    comparisons[i]);
+        vs_test_fails(db, sql,
+                      "vec_search: k is given by = alone: write k = 10, not <, <=, >, >=, <> or "
+                      "BETWEEN");
+        sqlite3_free(sql);
+    }
+    vs_test_gives(db, "SELECT count(*) FROM vec_search('t', 'v', '[0,1]') WHERE k IN (2, 3)", "5");
+    vs_test_gives(db, "SELECT count(*) FROM vec_search('t', 'v', '[0,1]', 3) WHERE k <= 5", "3");
+    vs_test_gives(db, "SELECT count(*) FROM vec_search('t', 'v', '[0,1]', 3) WHERE k > 5", "0");
+    vs_test_gives(db, "SELECT count(*) > 5 FROM vec_search('t', 'v', '[0,1]') WHERE k IS NULL",
+                  "1");
+    vs_test_gives(db, "SELECT count(*) FROM vec_search('t', 'v', '[0,1]') WHERE k IS NOT NULL",
+                  "0");
+    vs_test_gives(
+        db, "SELECT count(*) FROM vec_search('t', 'v', '[0,1]') WHERE k <= 5 OR id IN (3, 4)", "2");
+    fixture_is_usable(db);
+}
+
 static void wrong_arguments_are_named(void **state)
 {
     (void)state;
@@ -417,6 +445,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(k_is_the_number_of_rows),
+        cmocka_unit_test(k_is_given_by_equality_alone),
         cmocka_unit_test(wrong_arguments_are_named),
         cmocka_unit_test(hidden_columns_give_the_arguments_back),
         cmocka_unit_test(filters_never_make_an_answer_short),
