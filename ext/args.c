@@ -134,6 +134,9 @@ int vs_args_text(const char *who, const char *what, sqlite3_value *value, const 
     if (sqlite3_value_type(value) != SQLITE_TEXT) {
         return vs_error(err, SQLITE_ERROR, "%s: %s must be text, found %.40s", who, what, text);
     }
+    if (strlen(text) != (size_t)sqlite3_value_bytes(value)) {
+        return vs_error(err, SQLITE_ERROR, "%s: %s must be text without NUL characters", who, what);
+    }
     *out = text;
     return SQLITE_OK;
 }

@@ -57,7 +57,8 @@ void vs_args_plan_k_compared(sqlite3_index_info *info);
 
 /* ---- xFilter ---- */
 
-/* The text of an argument; "<who>: <what> must be text, found 5" when it is none. */
+/* The text of an argument; "<who>: <what> must be text, found 5" when it is none. So is text with a NUL
+ * character in it, which would be taken for what stands before it. */
 int vs_args_text(const char *who, const char *what, sqlite3_value *value, const char **out,
                  vs_err *err);
 

@@ -1,8 +1,8 @@
 /*
  * options.c - the JSON object of the `options` argument of a search.
  *
- * SQLite's JSON functions take the text apart: one statement fetches the type and the value of each
- * known key, and what is left when all known keys are removed, which must be {}.
+ * SQLite's JSON functions take the text apart: one statement fetches the type, the value and the JSON
+ * text of each known key, and what is left when all known keys are removed, which must be {}.
  *
  * Calls: distance.c for metric names, value.c for type names.
  * Called by: plan.c, func_search.c.
@@ -41,13 +41,24 @@ void vs_options_free(vs_options *options)
     options->index = NULL;
 }
 
+#define OPTIONS_COLUMNS 3 /* of each key */
+
+/* What was given for a key. Of a text with \u0000 in it, old versions of SQLite give what stands
+ * before it, others all: only the JSON text tells. */
+typedef struct options_value {
+    const char *type;     /* as json_type says */
+    const char *text;     /* NULL for null */
+    sqlite3_value *value; /* borrowed, as the texts are */
+    int has_nul;          /* the text goes on behind a NUL character */
+} options_value;
+
 static int options_prepare(sqlite3 *db, sqlite3_stmt **out)
 {
     sqlite3_str *sql = sqlite3_str_new(db);
     sqlite3_str_appendall(sql, "SELECT json_type(?1)");
     for (int i = 0; i < OPT_COUNT; i++) {
-        sqlite3_str_appendf(sql, ", json_type(?1, '$.%s'), json_extract(?1, '$.%s')",
-                            options_names[i], options_names[i]);
+        sqlite3_str_appendf(sql, ", json_type(?1, '$.%s'), json_extract(?1, '$.%s'), ?1 -> '$.%s'",
+                            options_names[i], options_names[i], options_names[i]);
     }
     sqlite3_str_appendall(sql, ", json_remove(?1");
     for (int i = 0; i < OPT_COUNT; i++) {
@@ -63,29 +74,55 @@ static int options_prepare(sqlite3 *db, sqlite3_stmt **out)
     return rc;
 }
 
-/* "<who>: option "metric" must be one of ..., found ..." */
-static int options_wrong(vs_err *err, const char *who, options_key key, const char *expected,
-                         const char *found)
+/* Does JSON text hold the escape \u0000? */
+static int options_has_nul(const char *json)
 {
-    return vs_error(err, SQLITE_ERROR, "%s: option \"%s\" must be %s, found %s", who,
-                    options_names[key], expected, found == NULL ? "NULL" : found);
+    for (const char *at = strchr(json, '\\'); at != NULL; at = strchr(at, '\\')) {
+        if (strncmp(at, "\\u0000", 6) == 0) {
+            return 1;
+        }
+        at += at[1] == '\0' ? 1 : 2;
+    }
+    return 0;
 }
 
-/* Applies one key that is present, with its JSON type and its value. */
-static int options_apply(vs_options *options, const char *who, options_key key,
-                         const char *json_type, sqlite3_value *value, vs_err *err)
+/* Key number i of the result row. */
+static int options_value_of(sqlite3_stmt *stmt, int i, options_value *out)
 {
-    int is_text = strcmp(json_type, "text") == 0;
-    const char *text = (const char *)sqlite3_value_text(value);
-    if (text == NULL && strcmp(json_type, "null") != 0) {
+    int column = 1 + OPTIONS_COLUMNS * i;
+    out->type = (const char *)sqlite3_column_text(stmt, column);
+    out->text = (const char *)sqlite3_column_text(stmt, column + 1);
+    out->value = sqlite3_column_value(stmt, column + 1);
+    const char *json = (const char *)sqlite3_column_text(stmt, column + 2);
+    if (out->type == NULL || json == NULL ||
+        (out->text == NULL && strcmp(out->type, "null") != 0)) {
         return SQLITE_NOMEM;
     }
+    out->has_nul = options_has_nul(json);
+    return SQLITE_OK;
+}
+
+/* "<who>: option "metric" must be one of ..., found ..." */
+static int options_wrong(vs_err *err, const char *who, options_key key, const char *expected,
+                         const options_value *found)
+{
+    return vs_error(err, SQLITE_ERROR, "%s: option \"%s\" must be %s, found %s%s", who,
+                    options_names[key], expected, found->text == NULL ? "NULL" : found->text,
+                    found->has_nul ? "\\u0000..." : "");
+}
+
+/* Applies one key that is present. */
+static int options_apply(vs_options *options, const char *who, options_key key,
+                         const options_value *value, vs_err *err)
+{
+    const char *text = value->text;
+    int is_text = strcmp(value->type, "text") == 0 && !value->has_nul;
     switch (key) {
     case OPT_METRIC: {
         int metric = is_text ? vs_metric_by_name(text) : -1;
         if (metric < 0) {
             return options_wrong(err, who, key, "l2, l2sq, l1, cosine, dot, hamming or jaccard",
-                                 text);
+                                 value);
         }
         options->metric = (vs_metric)metric;
         return SQLITE_OK;
@@ -93,7 +130,7 @@ static int options_apply(vs_options *options, const char *who, options_key key,
     case OPT_TYPE: {
         int type = is_text ? vs_value_type_by_name(text) : -1;
         if (type < 0) {
-            return options_wrong(err, who, key, "float32, float16, bfloat16, int8 or bit", text);
+            return options_wrong(err, who, key, "float32, float16, bfloat16, int8 or bit", value);
         }
         options->type = (vsk_type)type;
         return SQLITE_OK;
@@ -102,7 +139,7 @@ static int options_apply(vs_options *options, const char *who, options_key key,
         return is_text && strcmp(text, "exact") == 0
                    ? SQLITE_OK
                    : options_wrong(err, who, key, "\"exact\" (this version has no other mode)",
-                                   text);
+                                   value);
     case OPT_RECALL:
         return vs_error(err, SQLITE_ERROR,
                         "%s: option \"recall\" needs an approximate mode, and this version has "
@@ -116,14 +153,14 @@ static int options_apply(vs_options *options, const char *who, options_key key,
         } else if (is_text && strcmp(text, "gpu") == 0) {
             options->device = VS_DEVICE_GPU;
         } else {
-            return options_wrong(err, who, key, "\"auto\", \"cpu\" or \"gpu\"", text);
+            return options_wrong(err, who, key, "\"auto\", \"cpu\" or \"gpu\"", value);
         }
         return SQLITE_OK;
     case OPT_NORM_BAND: {
-        int is_number = strcmp(json_type, "real") == 0 || strcmp(json_type, "integer") == 0;
-        double width = is_number ? sqlite3_value_double(value) : -1.0;
+        int is_number = strcmp(value->type, "real") == 0 || strcmp(value->type, "integer") == 0;
+        double width = is_number ? sqlite3_value_double(value->value) : -1.0;
         if (!(width >= 0.0 && width <= 1e6)) {
-            return options_wrong(err, who, key, "a number from 0 to 1000000", text);
+            return options_wrong(err, who, key, "a number from 0 to 1000000", value);
         }
         options->has_norm_band = 1;
         options->norm_band = width;
@@ -131,13 +168,13 @@ static int options_apply(vs_options *options, const char *who, options_key key,
     }
     case OPT_BAD_ROWS:
         if (!is_text || (strcmp(text, "error") != 0 && strcmp(text, "skip") != 0)) {
-            return options_wrong(err, who, key, "\"error\" or \"skip\"", text);
+            return options_wrong(err, who, key, "\"error\" or \"skip\"", value);
         }
         options->skip_bad_rows = strcmp(text, "skip") == 0;
         return SQLITE_OK;
     case OPT_INDEX:
         if (!is_text) {
-            return options_wrong(err, who, key, "the name of an index", text);
+            return options_wrong(err, who, key, "the name of an index", value);
         }
         options->index = sqlite3_mprintf("%s", text);
         return options->index == NULL ? SQLITE_NOMEM : SQLITE_OK;
@@ -168,7 +205,7 @@ static int options_read(sqlite3_stmt *stmt, const char *who, vs_options *out, vs
             "%s: options must be a JSON object such as '{\"metric\":\"cosine\"}', found %s", who,
             top == NULL ? "NULL" : top);
     }
-    const char *rest = (const char *)sqlite3_column_text(stmt, 1 + 2 * OPT_COUNT);
+    const char *rest = (const char *)sqlite3_column_text(stmt, 1 + OPTIONS_COLUMNS * OPT_COUNT);
     if (rest == NULL) {
         return SQLITE_NOMEM;
     }
@@ -179,15 +216,14 @@ static int options_read(sqlite3_stmt *stmt, const char *who, vs_options *out, vs
                         who, rest);
     }
     for (int i = 0; i < OPT_COUNT; i++) {
-        if (sqlite3_column_type(stmt, 1 + 2 * i) == SQLITE_NULL) {
+        options_value value;
+        if (sqlite3_column_type(stmt, 1 + OPTIONS_COLUMNS * i) == SQLITE_NULL) {
             continue; /* the key is absent */
         }
-        const char *json_type = (const char *)sqlite3_column_text(stmt, 1 + 2 * i);
-        if (json_type == NULL) {
-            return SQLITE_NOMEM;
+        int rc = options_value_of(stmt, i, &value);
+        if (rc == SQLITE_OK) {
+            rc = options_apply(out, who, (options_key)i, &value, err);
         }
-        int rc = options_apply(out, who, (options_key)i, json_type,
-                               sqlite3_column_value(stmt, 2 + 2 * i), err);
         if (rc != SQLITE_OK) {
             return rc;
         }

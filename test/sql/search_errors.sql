@@ -65,6 +65,12 @@ SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, '{"norm_band":"wide"}
 SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, '{"type":"bit","norm_band":1}');
 SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, '{"index":"none"}');
 SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, '{"index":1}');
+--# words end where they end
+SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, '{"metric":"l1\u0000zzz"}');
+SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, '{"index":"docs_norm\u0000"}');
+SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, '{}' || char(0) || 'and more');
+SELECT id FROM vec_search('docs' || char(0), 'embedding', '[1,0]', 1);
+SELECT id FROM vec_search_batch('docs', 'embedding' || char(0), '[[1,0]]', 1);
 --# a column that holds no vectors at all
 SELECT id FROM vec_search('docs', 'id', '[1,0]', 1);
 --# too many conditions on one search

@@ -105,6 +105,33 @@ static void what_is_wrong_is_said_in_one_sentence(void **state)
     refuses("metric=l2", "who: options are not valid JSON: metric=l2");
 }
 
+/* A word with \u0000 in it is not the word that stands before it. */
+static void words_are_compared_to_their_end(void **state)
+{
+    (void)state;
+    refuses("{\"metric\":\"l1\\u0000zzz\"}",
+            "who: option \"metric\" must be l2, l2sq, l1, cosine, dot, hamming or jaccard, found "
+            "l1\\u0000...");
+    refuses("{\"metric\":\"l1\\u0000\"}",
+            "who: option \"metric\" must be l2, l2sq, l1, cosine, dot, hamming or jaccard, found "
+            "l1\\u0000...");
+    refuses("{\"type\":\"int8\\u0000\"}",
+            "who: option \"type\" must be float32, float16, bfloat16, "
+            "int8 or bit, found int8\\u0000...");
+    refuses("{\"mode\":\"exact\\u0000ly\"}",
+            "who: option \"mode\" must be \"exact\" (this version has "
+            "no other mode), found exact\\u0000...");
+    refuses("{\"device\":\"cpu\\u0000\"}", "who: option \"device\" must be \"auto\", \"cpu\" or "
+                                           "\"gpu\", found cpu\\u0000...");
+    refuses("{\"bad_rows\":\"skip\\u0000\"}",
+            "who: option \"bad_rows\" must be \"error\" or \"skip\", found skip\\u0000...");
+    refuses("{\"index\":\"i\\u0000\"}",
+            "who: option \"index\" must be the name of an index, found i\\u0000...");
+    refuses("{\"metric\":\"\\u0000\"}",
+            "who: option \"metric\" must be l2, l2sq, l1, cosine, dot, hamming or jaccard, found "
+            "\\u0000...");
+}
+
 /* What was taken over before the error is given back. */
 static void nothing_is_owned_after_an_error(void **state)
 {
@@ -121,6 +148,7 @@ int main(void)
         cmocka_unit_test(without_text_there_are_defaults),
         cmocka_unit_test(every_key_is_read),
         cmocka_unit_test(what_is_wrong_is_said_in_one_sentence),
+        cmocka_unit_test(words_are_compared_to_their_end),
         cmocka_unit_test(nothing_is_owned_after_an_error),
     };
     return cmocka_run_group_tests(tests, open_db, close_db);
