@@ -51,7 +51,8 @@ const char *vs_args_literal(sqlite3_index_info *info, int constraint)
         value == NULL) {
         return NULL;
     }
-    return (const char *)sqlite3_value_text(value);
+    return sqlite3_value_type(value) == SQLITE_BLOB ? NULL
+                                                    : (const char *)sqlite3_value_text(value);
 }
 
 int64_t vs_args_literal_k(sqlite3_index_info *info, int constraint, int64_t unknown)
@@ -127,6 +128,9 @@ int vs_args_text(const char *who, const char *what, sqlite3_value *value, const 
     if (sqlite3_value_type(value) == SQLITE_NULL) {
         return vs_error(err, SQLITE_ERROR, "%s: %s must be text, found NULL", who, what);
     }
+    if (sqlite3_value_type(value) == SQLITE_BLOB) {
+        return vs_error(err, SQLITE_ERROR, "%s: %s must be text, found a BLOB", who, what);
+    }
     const char *text = (const char *)sqlite3_value_text(value);
     if (text == NULL) {
         return SQLITE_NOMEM;
@@ -160,6 +164,9 @@ int vs_args_k(const char *who, sqlite3_value *value, int64_t *out, vs_err *err)
     int type = sqlite3_value_numeric_type(value);
     double number = sqlite3_value_double(value);
     /* 10.0 is 10: some languages have no other numbers. */
+    if (type == SQLITE_BLOB) {
+        return vs_error(err, SQLITE_ERROR, "%s: k must be an integer, found a BLOB", who);
+    }
     if (type != SQLITE_INTEGER && !(type == SQLITE_FLOAT && number == floor(number))) {
         const char *text = (const char *)sqlite3_value_text(value);
         return text == NULL ? SQLITE_NOMEM

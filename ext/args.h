@@ -23,7 +23,7 @@ int vs_args_check_last(const sqlite3_index_info *info, int device_column, int co
                        const char *who, vs_err *err);
 
 /* The text of an argument that is a literal in the statement; NULL when it is known at run time
- * only, or constraint is -1. */
+ * only, or a BLOB, of which xFilter tells the user, or constraint is -1. */
 const char *vs_args_literal(sqlite3_index_info *info, int constraint);
 
 /* k of a literal, within 0 .. VS_K_MAX; `unknown` when it is known at run time only. */

@@ -9,6 +9,38 @@
 
 #include <stdarg.h>
 
+/* Bytes of the character of UTF-8 that the text starts with; 0: it starts with none. */
+static size_t error_character(const unsigned char *text)
+{
+    size_t n = text[0] < 0x80                      ? 1
+               : text[0] >= 0xc2 && text[0] < 0xe0 ? 2
+               : text[0] >= 0xe0 && text[0] < 0xf0 ? 3
+               : text[0] >= 0xf0 && text[0] < 0xf5 ? 4
+                                                   : 0;
+    for (size_t i = 1; i < n; i++) {
+        if ((text[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    int is_wrong = (text[0] == 0xe0 && text[1] < 0xa0) || /* longer than it need be */
+                   (text[0] == 0xed && text[1] > 0x9f) || /* half of a character of UTF-16 */
+                   (text[0] == 0xf0 && text[1] < 0x90) ||
+                   (text[0] == 0xf4 && text[1] > 0x8f); /* beyond the last character */
+    return is_wrong ? 0 : n;
+}
+
+/* Makes the text UTF-8. NULL is left alone. */
+static void error_clean(char *text)
+{
+    while (text != NULL && *text != '\0') {
+        size_t n = error_character((const unsigned char *)text);
+        if (n == 0) {
+            *text = '?';
+        }
+        text += n > 0 ? n : 1;
+    }
+}
+
 int vs_error(vs_err *err, int rc, const char *format, ...)
 {
     assert(rc != SQLITE_OK);
@@ -17,6 +49,7 @@ int vs_error(vs_err *err, int rc, const char *format, ...)
         va_start(args, format);
         err->message = sqlite3_vmprintf(format, args);
         va_end(args);
+        error_clean(err->message);
     }
     return rc;
 }

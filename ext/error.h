@@ -3,6 +3,9 @@
  *
  * An error is a SQLite result code with one sentence that names what the user typed, what was
  * expected and what came. The first error wins: setting a second one changes nothing.
+ *
+ * A sentence is UTF-8, whatever the user's text or BLOB was that it quotes: bytes that are none
+ * become question marks.
  */
 #ifndef VS_ERROR_H
 #define VS_ERROR_H

@@ -71,6 +71,13 @@ SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, '{"index":"docs_norm\
 SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, '{}' || char(0) || 'and more');
 SELECT id FROM vec_search('docs' || char(0), 'embedding', '[1,0]', 1);
 SELECT id FROM vec_search_batch('docs', 'embedding' || char(0), '[[1,0]]', 1);
+--# options are text; what a message quotes is made UTF-8
+SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, x'7b7d');
+SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, x'5cff01');
+SELECT id FROM vec_search('docs', x'ff', '[1,0]', 1);
+SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, '{"metric":"\ud800"}');
+SELECT id FROM vec_search(CAST(x'e2ff' AS TEXT), 'embedding', '[1,0]', 1);
+SELECT id FROM vec_search('docs', 'embedding', '[1,0]', 1, '{"metric":"ünbekannt"}');
 --# a column that holds no vectors at all
 SELECT id FROM vec_search('docs', 'id', '[1,0]', 1);
 --# too many conditions on one search

@@ -17,6 +17,37 @@ static void the_first_sentence_wins(void **state)
     vs_error_clear(&err);
 }
 
+/* Each byte that is part of no character becomes a question mark; characters stay. */
+static void a_sentence_is_utf8(void **state)
+{
+    static const char *const cases[][2] = {
+        {"plain", "plain"},
+        {"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80",
+         "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80"},
+        {"\xff\xfe", "??"},
+        {"a\x80"
+         "b",
+         "a?b"},
+        {"cut \xe2\x82", "cut ??"},
+        {"cut \xf0\x9f\x98", "cut ???"},
+        {"\xc3(", "?("},
+        {"\xc0\x80 \xc1\xbf", "?? ??"}, /* longer than they need be */
+        {"\xe0\x9f\xbf \xf0\x8f\xbf\xbf", "??? ????"},
+        {"\xed\xa0\x80 \xed\x9f\xbf", "??? \xed\x9f\xbf"}, /* half a pair, and the last before */
+        {"\xf4\x8f\xbf\xbf \xf4\x90\x80\x80", "\xf4\x8f\xbf\xbf ????"},
+        {"\xf5\x80\x80\x80", "????"},
+    };
+    (void)state;
+    for (size_t i = 0; i < VS_TEST_COUNT(cases); i++) {
+        vs_err err = VS_ERR_INIT;
+        (void)vs_error(&err, SQLITE_ERROR, "found %s", cases[i][0]);
+        char *expected = sqlite3_mprintf("found %s", cases[i][1]);
+        assert_string_equal(err.message, expected);
+        sqlite3_free(expected);
+        vs_error_clear(&err);
+    }
+}
+
 static void out_of_memory_has_no_sentence(void **state)
 {
     vs_err err = VS_ERR_INIT;
@@ -90,6 +121,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_sentence_wins),
+        cmocka_unit_test(a_sentence_is_utf8),
         cmocka_unit_test(out_of_memory_has_no_sentence),
         cmocka_unit_test(sqlites_own_words_are_kept),
         cmocka_unit_test(a_function_ends_with_code_and_sentence),

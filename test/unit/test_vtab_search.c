@@ -45,6 +45,32 @@ static void k_is_the_number_of_rows(void **state)
                   "vec_search: k must be an integer, found ten");
 }
 
+static void options_are_text_and_no_blob(void **state)
+{
+    (void)state;
+    vs_test_fails(db, "SELECT id FROM vec_search('t', 'v', '[0,1]', 3, x'5cff01')",
+                  "vec_search: options must be text, found a BLOB");
+    vs_test_fails(db, "SELECT id FROM vec_search_batch('t', 'v', '[[0,1]]', 3, x'5cff01')",
+                  "vec_search_batch: options must be text, found a BLOB");
+    vs_test_fails(db, "SELECT id FROM vec_search(x'ff', 'v', '[0,1]', 3)",
+                  "vec_search: the table's name must be text, found a BLOB");
+    vs_test_fails(db, "SELECT id FROM vec_search('t', 'v', '[0,1]', x'ff')",
+                  "vec_search: k must be an integer, found a BLOB");
+    if (sqlite3_libversion_number() >= 3045000) {
+        vs_test_fails(
+            db, "SELECT id FROM vec_search('t', 'v', '[0,1]', 3, jsonb('{\"metric\":\"l1\"}'))",
+            "vec_search: options must be text, found a BLOB");
+        vs_test_fails(db,
+                      "WITH o(j) AS MATERIALIZED (SELECT jsonb('{\"metric\":\"l1\"}')) SELECT "
+                      "s.id FROM o, vec_search('t', 'v', '[0,1]', 3, o.j) AS s",
+                      "vec_search: options must be text, found a BLOB");
+        vs_test_gives(
+            db,
+            "SELECT id FROM vec_search('t', 'v', '[0,1]', 1, json(jsonb('{\"metric\":\"l1\"}')))",
+            "1");
+    }
+}
+
 /* Without k = there is no k, and no comparison with it holds; those for its absence do. */
 static void k_is_given_by_equality_alone(void **state)
 {
@@ -445,6 +471,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(k_is_the_number_of_rows),
+        cmocka_unit_test(options_are_text_and_no_blob),
         cmocka_unit_test(k_is_given_by_equality_alone),
         cmocka_unit_test(wrong_arguments_are_named),
         cmocka_unit_test(hidden_columns_give_the_arguments_back),
