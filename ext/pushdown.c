@@ -14,6 +14,7 @@
  *   distance = x            as the other ranges, unless it may stand for a list that SQLite
  *                           searches value by value (pushdown_is_list)
  *   rank < x                yes: so many rows are enough
+ *   query_no = x, < x ...   yes: the other queries of a batch need no answer
  *
  * SQLite checks every condition again on the rows it gets, so a value that is hard to compare
  * (text, huge integers) may be treated loosely, to the side of more rows.
@@ -33,8 +34,9 @@
 #define PUSHDOWN_HINT_MAX 262144
 
 static const char *const pushdown_words[VS_PUSH_KINDS] = {
-    "options",     "id list",    "id =",   "distance <", "distance <=", "distance >",
-    "distance >=", "distance =", "rank <", "rank <=",    "limit",       "offset"};
+    "options",     "id list",    "id =",        "distance <", "distance <=", "distance >",
+    "distance >=", "distance =", "rank <",      "rank <=",    "limit",       "offset",
+    "query_no =",  "query_no <", "query_no <=", "query_no >", "query_no >="};
 static const char pushdown_intro[] = "; pushed down: ";
 
 /* ---- planning ---- */
@@ -85,6 +87,26 @@ static int pushdown_distance_kind(const vs_push_table *table, sqlite3_index_info
     }
 }
 
+/* The kind of a usable constraint on query_no; -1 when there is none for it. Lists are left to SQLite,
+ * which would search once for each value. */
+static int pushdown_query_kind(sqlite3_index_info *info, int i)
+{
+    switch (info->aConstraint[i].op) {
+    case SQLITE_INDEX_CONSTRAINT_EQ:
+        return pushdown_is_in(info, i) ? -1 : (int)VS_PUSH_QUERY_EQ;
+    case SQLITE_INDEX_CONSTRAINT_LT:
+        return VS_PUSH_QUERY_LT;
+    case SQLITE_INDEX_CONSTRAINT_LE:
+        return VS_PUSH_QUERY_LE;
+    case SQLITE_INDEX_CONSTRAINT_GT:
+        return VS_PUSH_QUERY_GT;
+    case SQLITE_INDEX_CONSTRAINT_GE:
+        return VS_PUSH_QUERY_GE;
+    default:
+        return -1;
+    }
+}
+
 /* The kind of a usable constraint other than id =; -1 when there is none for it. */
 static int pushdown_kind(const vs_push_table *table, sqlite3_index_info *info, int i)
 {
@@ -97,6 +119,9 @@ static int pushdown_kind(const vs_push_table *table, sqlite3_index_info *info, i
     }
     if (column == table->distance) {
         return pushdown_distance_kind(table, info, i);
+    }
+    if (column == table->query_no) {
+        return pushdown_query_kind(info, i);
     }
     if (column == table->rank) {
         return op == SQLITE_INDEX_CONSTRAINT_LT   ? (int)VS_PUSH_RANK_LT
@@ -176,6 +201,18 @@ int vs_pushdown_find(const vs_push_table *table, sqlite3_index_info *info, int h
         out->constraints[out->count++] = i;
     }
     return SQLITE_OK;
+}
+
+int vs_pushdown_follows(sqlite3_index_info *info, const vs_pushdown *pushdown)
+{
+    for (size_t i = 0; i < pushdown->count; i++) {
+        vs_push kind = pushdown->kinds[i];
+        if (kind >= VS_PUSH_QUERY_EQ && kind <= VS_PUSH_QUERY_GE &&
+            vs_args_literal(info, pushdown->constraints[i]) == NULL) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 int vs_pushdown_has(const vs_pushdown *pushdown, vs_push kind)
@@ -375,11 +412,36 @@ static int64_t pushdown_rank_rows(vs_push kind, sqlite3_value *value)
     return bound < 0.0 ? 0 : (int64_t)bound;
 }
 
+/* Narrows the range of queries. What is hard to compare is left to SQLite. */
+static void pushdown_apply_query(vs_wanted *wanted, vs_push kind, sqlite3_value *value)
+{
+    int type = sqlite3_value_numeric_type(value);
+    double bound = sqlite3_value_double(value);
+    if (type == SQLITE_NULL) {
+        wanted->query_hi = -1;
+    }
+    if ((type != SQLITE_INTEGER && type != SQLITE_FLOAT) || !(fabs(bound) < 1e15)) {
+        return;
+    }
+    int64_t below = (int64_t)ceil(bound) - 1, above = (int64_t)floor(bound) + 1;
+    int64_t at_most = (int64_t)floor(bound), at_least = (int64_t)ceil(bound);
+    int64_t hi = kind == VS_PUSH_QUERY_LT                               ? below
+                 : kind == VS_PUSH_QUERY_LE || kind == VS_PUSH_QUERY_EQ ? at_most
+                                                                        : INT64_MAX;
+    int64_t lo = kind == VS_PUSH_QUERY_GT                               ? above
+                 : kind == VS_PUSH_QUERY_GE || kind == VS_PUSH_QUERY_EQ ? at_least
+                                                                        : 0;
+    wanted->query_hi = hi < wanted->query_hi ? hi : wanted->query_hi;
+    wanted->query_lo = lo > wanted->query_lo ? lo : wanted->query_lo;
+}
+
 int vs_pushdown_apply(const vs_pushdown *pushdown, sqlite3_value **argv, vs_id_lists *lists,
                       vs_filter *filter, vs_wanted *wanted)
 {
     int has_limit = 0;
     wanted->hint = 0;
+    wanted->query_lo = 0;
+    wanted->query_hi = INT64_MAX;
     for (size_t i = 0; i < pushdown->count; i++) {
         vs_push kind = pushdown->kinds[i];
         int rc = SQLITE_OK;
@@ -403,6 +465,13 @@ int vs_pushdown_apply(const vs_pushdown *pushdown, sqlite3_value **argv, vs_id_l
             wanted->hint += rows > 0 && rows < PUSHDOWN_HINT_MAX ? rows : 0;
             break;
         }
+        case VS_PUSH_QUERY_EQ:
+        case VS_PUSH_QUERY_LT:
+        case VS_PUSH_QUERY_LE:
+        case VS_PUSH_QUERY_GT:
+        case VS_PUSH_QUERY_GE:
+            pushdown_apply_query(wanted, kind, argv[i]);
+            break;
         default:
             pushdown_apply_distance(filter, kind, argv[i]);
         }

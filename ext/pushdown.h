@@ -38,6 +38,11 @@ typedef enum vs_push {
     VS_PUSH_RANK_LE,
     VS_PUSH_LIMIT, /* LIMIT and OFFSET are hints: SQLite applies them itself */
     VS_PUSH_OFFSET,
+    VS_PUSH_QUERY_EQ, /* query_no, of a batch */
+    VS_PUSH_QUERY_LT,
+    VS_PUSH_QUERY_LE,
+    VS_PUSH_QUERY_GT,
+    VS_PUSH_QUERY_GE,
     VS_PUSH_KINDS
 } vs_push;
 
@@ -48,8 +53,11 @@ typedef enum vs_push {
 typedef struct vs_push_table {
     const char *who;        /* named in messages. Static */
     int id, distance, rank; /* numbers of these columns */
+    int query_no;           /* the same; VS_PUSH_NO_COLUMN: there is none */
     int has_stream;         /* LIMIT and OFFSET tell something */
 } vs_push_table;
+
+#define VS_PUSH_NO_COLUMN (-2) /* -1 is the rowid */
 
 /* idxNum is the strategy plus this times the number of conditions that the words end with. */
 #define VS_PUSH_UNIT 16
@@ -78,6 +86,10 @@ int vs_pushdown_find(const vs_push_table *table, sqlite3_index_info *info, int h
 /* Does it hold a condition of this kind? */
 int vs_pushdown_has(const vs_pushdown *pushdown, vs_push kind);
 
+/* Is there a condition on query_no whose other side is no literal? It may follow from another table;
+ * then one batch for all of its rows costs less. */
+int vs_pushdown_follows(sqlite3_index_info *info, const vs_pushdown *pushdown);
+
 /* Makes the conditions arguments number first_argument, ... of xFilter and appends their words. */
 void vs_pushdown_claim(sqlite3_index_info *info, const vs_pushdown *pushdown, int first_argument,
                        sqlite3_str *words);
@@ -104,7 +116,8 @@ void vs_id_lists_free(vs_id_lists *lists);
 typedef struct vs_wanted {
     int64_t
         rows; /* in: k, or INT64_MAX for a stream; out: no more than the conditions on rank allow */
-    int64_t hint; /* out: rows that LIMIT and OFFSET ask for; 0: unknown */
+    int64_t hint;               /* out: rows that LIMIT and OFFSET ask for; 0: unknown */
+    int64_t query_lo, query_hi; /* out: of a batch, the queries that are asked for, both included */
 } vs_wanted;
 
 /* Applies the conditions, whose values are argv[0], argv[1], ..., to the filter, which borrows from

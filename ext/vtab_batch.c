@@ -8,8 +8,9 @@
  *
  * Planning (xBestIndex). The arguments tbl, col, queries and k are needed as equalities, options is
  * optional. Conditions on id, distance and rank are applied inside the search, just as those of
- * vec_search (pushdown.c); they hold for each query. SQLite checks them again, and those on query_no
- * alone. Rows come by query_no, then rank: ORDER BY query_no [, rank] is consumed. idxStr and idxNum
+ * vec_search (pushdown.c); they hold for each query. query_no = x and its ranges say which queries are
+ * answered. SQLite checks all of them again. Where x follows from another table, the batch would run
+ * for each of its rows: such a plan is given a cost that no join prefers. Rows come by query_no, then rank: ORDER BY query_no [, rank] is consumed. idxStr and idxNum
  * are as vec_search's.
  *
  * Executing. Queries are answered in groups of up to 256 (1,024 on a GPU), one pass over the data each, when the
@@ -38,6 +39,7 @@ static const char batch_who[] = "vec_search_batch";
 #define BATCH_QUERIES_UNKNOWN 100 /* in a batch */
 #define BATCH_LIST_ROWS 25        /* of id IN (...) */
 #define BATCH_COST_UNKNOWN 1e6    /* of a table that is named at run time */
+#define BATCH_COST_AVOID 1e12     /* a plan to take only where there is no other */
 
 typedef enum batch_column {
     BATCH_QUERY_NO,
@@ -53,7 +55,12 @@ typedef enum batch_column {
 } batch_column;
 #define BATCH_ARGUMENTS (BATCH_OPTIONS - BATCH_TBL + 1)
 
-static const vs_push_table batch_push_table = {batch_who, BATCH_ID, BATCH_DISTANCE, BATCH_RANK, 0};
+static const vs_push_table batch_push_table = {.who = batch_who,
+                                               .id = BATCH_ID,
+                                               .distance = BATCH_DISTANCE,
+                                               .rank = BATCH_RANK,
+                                               .query_no = BATCH_QUERY_NO,
+                                               .has_stream = 0};
 
 typedef struct batch_cursor {
     sqlite3_vtab_cursor base;
@@ -72,6 +79,7 @@ typedef struct batch_cursor {
     size_t group;                              /* queries of one pass */
     size_t held;                               /* queries that are answered at a time */
     size_t first;                              /* query whose rows come first in hits */
+    size_t end;                                /* query behind the last one that is asked for */
     size_t answered;                           /* queries in hits */
     size_t query, hit;                         /* the current row: query within hits, row of hits */
     sqlite3_value *arguments[BATCH_ARGUMENTS]; /* owned copies */
@@ -115,8 +123,8 @@ static int batch_describe(vs_conn *conn, sqlite3_index_info *info, const int *le
     int has_ids =
         vs_pushdown_has(pushdown, VS_PUSH_ID_LIST) || vs_pushdown_has(pushdown, VS_PUSH_ID_EQ);
     info->estimatedCost = BATCH_COST_UNKNOWN;
-    info->estimatedRows =
-        BATCH_QUERIES_UNKNOWN * (has_ids && k > BATCH_LIST_ROWS ? BATCH_LIST_ROWS : k) + 1;
+    int queries = vs_pushdown_has(pushdown, VS_PUSH_QUERY_EQ) ? 1 : BATCH_QUERIES_UNKNOWN;
+    info->estimatedRows = queries * (has_ids && k > BATCH_LIST_ROWS ? BATCH_LIST_ROWS : k) + 1;
     vs_plan plan;
     int is_known = 0;
     if (table != NULL && column != NULL && (leading[4] < 0 || options != NULL)) {
@@ -155,6 +163,9 @@ static int batch_claim(sqlite3_index_info *info, const int *leading, const vs_pu
                 return rc;
             }
         }
+    }
+    if (vs_pushdown_follows(info, pushdown)) {
+        info->estimatedCost = BATCH_COST_AVOID;
     }
     vs_pushdown_claim(info, pushdown, argument + 1, words);
     info->idxNum += VS_PUSH_UNIT * (int)pushdown->count;
@@ -282,7 +293,7 @@ static int batch_append(batch_cursor *cursor, size_t query, size_t at, const vsk
 static int batch_answer(batch_cursor *cursor, vs_err *err)
 {
     size_t group = cursor->group;
-    size_t left = cursor->queries.count - cursor->first;
+    size_t left = cursor->end - cursor->first;
     size_t wanted = left < cursor->held ? left : cursor->held;
     size_t at = 0;
     cursor->answered = 0;
@@ -378,7 +389,8 @@ static int batch_alloc_answers(batch_cursor *cursor)
         vs_batch_group((int64_t)cursor->k,
                        vs_gpu_table_is_likely(cursor->conn, batch_who, &cursor->plan,
                                               cursor->queries.dim, VS_BATCH_GROUP_GPU, cursor->k));
-    cursor->held = vs_args_is_writing(cursor->conn->db) ? cursor->queries.count : cursor->group;
+    cursor->held =
+        vs_args_is_writing(cursor->conn->db) ? cursor->end - cursor->first : cursor->group;
     cursor->pass = sqlite3_malloc64(cursor->group * k * sizeof *cursor->pass);
     cursor->pass_counts = sqlite3_malloc64(cursor->group * sizeof *cursor->pass_counts);
     cursor->ends = sqlite3_malloc64(cursor->held * sizeof *cursor->ends);
@@ -391,7 +403,7 @@ static int batch_start(batch_cursor *cursor, int number, const char *words, int 
                        sqlite3_value **argv, vs_err *err)
 {
     size_t dim = 0;
-    vs_wanted wanted = {0, 0};
+    vs_wanted wanted = {0, 0, 0, 0};
     vs_filter_init(&cursor->filter);
     int rc = vs_args_k(batch_who, argv[BATCH_K - BATCH_TBL], &wanted.rows, err);
     if (rc == SQLITE_OK && wanted.rows == INT64_MAX) {
@@ -411,6 +423,12 @@ static int batch_start(batch_cursor *cursor, int number, const char *words, int 
     if (rc != SQLITE_OK || cursor->queries.count == 0) {
         return rc;
     }
+    if (wanted.query_lo > wanted.query_hi || wanted.query_lo >= (int64_t)cursor->queries.count) {
+        return SQLITE_OK; /* none of the queries */
+    }
+    cursor->first = (size_t)wanted.query_lo;
+    cursor->end = wanted.query_hi < (int64_t)cursor->queries.count ? (size_t)wanted.query_hi + 1
+                                                                   : cursor->queries.count;
     cursor->k = (size_t)wanted.rows;
     rc = batch_alloc_answers(cursor);
     return rc == SQLITE_OK ? batch_settle(cursor, err) : rc;

@@ -54,8 +54,12 @@ static const char search_who[] = "vec_search";
 #define SEARCH_BATCH_GROWTH 4
 #define SEARCH_BATCH_MAX 262144 /* rows kept at a time: 4 MiB */
 
-static const vs_push_table search_push_table = {search_who, VS_COL_ID, VS_COL_DISTANCE, VS_COL_RANK,
-                                                1};
+static const vs_push_table search_push_table = {.who = search_who,
+                                                .id = VS_COL_ID,
+                                                .distance = VS_COL_DISTANCE,
+                                                .rank = VS_COL_RANK,
+                                                .query_no = VS_PUSH_NO_COLUMN,
+                                                .has_stream = 1};
 
 typedef struct search_cursor {
     sqlite3_vtab_cursor base;
@@ -394,7 +398,7 @@ static int search_start(search_cursor *cursor, int number, const char *words, in
     const char *column = NULL;
     const char *options = NULL;
     vs_pushdown pushdown;
-    vs_wanted wanted = {0, 0};
+    vs_wanted wanted = {0, 0, 0, 0};
     if (number == VS_ARGS_INCOMPLETE) {
         return vs_error(err, SQLITE_ERROR,
                         "%s: needs arguments (table, column, query [, k [, options]])", search_who);

@@ -112,6 +112,42 @@ static void ranks_bound_the_number_of_rows(void **state)
     }
 }
 
+static void queries_are_a_range(void **state)
+{
+    static const struct {
+        vs_push kind;
+        const char *expression;
+        int64_t lo, hi;
+    } cases[] = {
+        {VS_PUSH_QUERY_EQ, "5", 5, 5},
+        {VS_PUSH_QUERY_EQ, "'5'", 5, 5},
+        {VS_PUSH_QUERY_EQ, "5.5", 6, 5},
+        {VS_PUSH_QUERY_EQ, "NULL", 0, -1},
+        {VS_PUSH_QUERY_EQ, "'x'", 0, INT64_MAX},
+        {VS_PUSH_QUERY_LT, "5", 0, 4},
+        {VS_PUSH_QUERY_LT, "5.5", 0, 5},
+        {VS_PUSH_QUERY_LE, "5.5", 0, 5},
+        {VS_PUSH_QUERY_LE, "-1", 0, -1},
+        {VS_PUSH_QUERY_GT, "5", 6, INT64_MAX},
+        {VS_PUSH_QUERY_GT, "5.5", 6, INT64_MAX},
+        {VS_PUSH_QUERY_GE, "5.5", 6, INT64_MAX},
+        {VS_PUSH_QUERY_GE, "-9", 0, INT64_MAX},
+        {VS_PUSH_QUERY_GE, "1e300", 0, INT64_MAX},
+        {VS_PUSH_QUERY_LT, "-1e300", 0, INT64_MAX},
+        {VS_PUSH_QUERY_GT, "NULL", 0, -1},
+    };
+    (void)state;
+    for (size_t i = 0; i < VS_TEST_COUNT(cases); i++) {
+        vs_filter filter;
+        vs_wanted wanted;
+        apply(cases[i].kind, cases[i].expression, &filter, &wanted);
+        if (wanted.query_lo != cases[i].lo || wanted.query_hi != cases[i].hi) {
+            fail_msg("kind %d, %s: %lld .. %lld", (int)cases[i].kind, cases[i].expression,
+                     (long long)wanted.query_lo, (long long)wanted.query_hi);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -119,6 +155,7 @@ int main(void)
         cmocka_unit_test(words_that_do_not_fit_are_refused),
         cmocka_unit_test(distances_narrow_the_range),
         cmocka_unit_test(ranks_bound_the_number_of_rows),
+        cmocka_unit_test(queries_are_a_range),
     };
     return cmocka_run_group_tests(tests, open_db, close_db);
 }

@@ -212,6 +212,8 @@ static void the_plan_tells_what_was_pushed_down(void **state)
         {"distance BETWEEN 1 AND 3 AND rank <= 2",
          "exact l2 by one pass (est. 40 rows), up to 256 queries at a time; pushed down: "},
         {"id IN (1, 2) AND distance = (SELECT 3)", "distance ="},
+        {"query_no = 1", "; pushed down: query_no ="},
+        {"query_no BETWEEN 1 AND 7", "query_no >="},
     };
     (void)state;
     for (size_t i = 0; i < VS_TEST_COUNT(cases); i++) {
@@ -222,7 +224,7 @@ static void the_plan_tells_what_was_pushed_down(void **state)
         sqlite3_free(sql);
     }
     char *plan = fixture_plan(db, "SELECT id FROM vec_search_batch('t', 'v', '[[0,1]]', 3) WHERE "
-                                  "query_no = 0 AND id <> 4 LIMIT 2");
+                                  "query_no IN (0, 2) AND id <> 4 LIMIT 2");
     assert_null(strstr(plan, "pushed down"));
     sqlite3_free(plan);
 }
@@ -247,6 +249,81 @@ static void conditions_hold_in_each_pass(void **state)
                   "(SELECT id FROM t WHERE tag = 4) AND s.distance > 1)",
                   "0");
     vs_test_run(db, "DROP TABLE many");
+}
+
+/* Only these queries are answered: the statistics count the passes. */
+static void queries_are_chosen_before_they_are_answered(void **state)
+{
+    static const struct {
+        const char *condition, *numbers;
+    } cases[] = {
+        {"query_no = 3", "3"},
+        {"query_no = '3'", "3"},
+        {"query_no = 3.0", "3"},
+        {"query_no = 3.5", "NULL"},
+        {"query_no < 2", "0,1"},
+        {"query_no <= 1.5", "0,1"},
+        {"query_no > 3", "4,5"},
+        {"query_no >= 3.5", "4,5"},
+        {"query_no > -7", "0,1,2,3,4,5"},
+        {"query_no < -7", "NULL"},
+        {"query_no > 1e300", "NULL"},
+        {"query_no < 1e300 AND query_no > 4", "5"},
+        {"query_no < 9223372036854775807 AND query_no = 5", "5"},
+        {"query_no = NULL", "NULL"},
+        {"query_no < 'x' AND query_no >= 5", "5"},
+        {"query_no > 'x'", "NULL"},
+        {"query_no BETWEEN 2 AND 3", "2,3"},
+        {"query_no > 3 AND query_no < 3", "NULL"},
+        {"query_no IN (1, 4, 77)", "1,4"},
+    };
+    (void)state;
+    for (size_t i = 0; i < VS_TEST_COUNT(cases); i++) {
+        char *sql = sqlite3_mprintf("SELECT group_concat(query_no) FROM vec_search_batch('t', 'v', "
+                                    "'[[0,1],[1,1],[2,1],[3,1],[4,1],[5,1]]', 1) WHERE %s",
+                                    cases[i].condition);
+        vs_test_gives(db, sql, cases[i].numbers);
+        sqlite3_free(sql);
+    }
+    vs_test_run(db, "CREATE TEMP TABLE passes AS SELECT sum(calls) AS n FROM vec_stats WHERE "
+                    "operation = 'vec_search_batch'");
+    vs_test_gives(db,
+                  "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 599) "
+                  "SELECT id FROM vec_search_batch('t', 'v', (SELECT '[' || group_concat('[' || "
+                  "(i % 40) || ',1]') || ']' FROM n), 1) WHERE query_no BETWEEN 307 AND 309",
+                  "27; 28; 29");
+    vs_test_gives(db,
+                  "SELECT sum(calls) - n FROM vec_stats, passes WHERE operation = "
+                  "'vec_search_batch'",
+                  "1");
+    vs_test_run(db, "DROP TABLE passes");
+}
+
+/* A batch is not run once for each row of another table where it need not be. */
+static void a_join_by_query_no_runs_one_batch(void **state)
+{
+    static const char join[] = "SELECT o.no, b.id FROM origin AS o JOIN vec_search_batch('t', 'v', "
+                               "'[[7,1],[9,1],[20,1]]', "
+                               "2) AS b ON b.query_no = o.no";
+    (void)state;
+    vs_test_run(db, "CREATE TEMP TABLE origin(no INTEGER PRIMARY KEY, floor); INSERT INTO origin "
+                    "VALUES (0, 0.5), (1, 3), (2, 10)");
+    char *plan = fixture_plan(db, join);
+    if (strstr(plan, "pushed down") != NULL) {
+        fail_msg("%s", plan);
+    }
+    sqlite3_free(plan);
+    vs_test_same(db, join,
+                 "SELECT query_no, id FROM vec_search_batch('t', 'v', '[[7,1],[9,1],[20,1]]', 2)");
+    char *sql = sqlite3_mprintf("%s WHERE b.distance > o.floor", join);
+    fixture_plan_has(db, sql, "query_no =");
+    vs_test_gives(db, sql, "0|6; 0|8; 1|5; 1|13; 2|9; 2|31");
+    sqlite3_free(sql);
+    sql = sqlite3_mprintf("SELECT o.no, b.id FROM origin AS o LEFT JOIN vec_search_batch('t', 'v', "
+                          "'[[7,1],[9,1]]', 1) AS b ON b.query_no = o.no ORDER BY o.no");
+    vs_test_gives(db, sql, "0|7; 1|9; 2|NULL");
+    sqlite3_free(sql);
+    vs_test_run(db, "DROP TABLE origin");
 }
 
 /* An equality with another table's column asks which of its rows are among the k nearest. */
@@ -285,6 +362,8 @@ int main(void)
         cmocka_unit_test(conditions_that_hold_for_no_row_give_none),
         cmocka_unit_test(the_plan_tells_what_was_pushed_down),
         cmocka_unit_test(conditions_hold_in_each_pass),
+        cmocka_unit_test(queries_are_chosen_before_they_are_answered),
+        cmocka_unit_test(a_join_by_query_no_runs_one_batch),
         cmocka_unit_test(a_join_filters_the_k_rows),
         cmocka_unit_test(too_many_conditions_are_refused),
         cmocka_unit_test(the_order_of_the_answer_needs_no_sorter),
