@@ -925,6 +925,15 @@ vs_affinity vs_declare_affinity(const vs_column_spec *column)
     return n == 0 || declare_contains(type, n, "BLOB") ? VS_AFFINITY_NONE : VS_AFFINITY_NUMBER;
 }
 
+int vs_declare_is_real(const vs_column_spec *column)
+{
+    const char *type = column->type_sql;
+    size_t n = (size_t)(vs_declare_collation(column) - type);
+    return vs_declare_affinity(column) == VS_AFFINITY_NUMBER && !declare_contains(type, n, "INT") &&
+           (declare_contains(type, n, "REAL") || declare_contains(type, n, "FLOA") ||
+            declare_contains(type, n, "DOUB"));
+}
+
 int vs_declare_is_coded(const vs_vector_spec *vector)
 {
     int is_float = vector->type == VSK_F32 || vector->type == VSK_F16 || vector->type == VSK_BF16;

@@ -131,6 +131,9 @@ typedef enum vs_affinity {
 } vs_affinity;
 vs_affinity vs_declare_affinity(const vs_column_spec *column);
 
+/* Has such a column REAL affinity? It keeps whole numbers as doubles. */
+int vs_declare_is_real(const vs_column_spec *column);
+
 /* The COLLATE clause of such a column, within its type_sql: "" where it has none. */
 const char *vs_declare_collation(const vs_column_spec *column);
 

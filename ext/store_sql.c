@@ -31,6 +31,24 @@ static int store_keeps_type(const char *type_sql)
     return n == 0 || is_blob;
 }
 
+/*
+ * Parameter n, a value to look for among those of a stored column, as that column would hold it. A
+ * comparison applies the column's affinity, but for one thing: beside a REAL column, which holds the
+ * double nearest to it, a whole number stays a whole number. A text that looks like a number is the
+ * one that its NUMERIC form equals.
+ */
+static void store_append_key(sqlite3_str *sql, const vs_column_spec *column, int n)
+{
+    if (vs_declare_is_real(column)) {
+        sqlite3_str_appendf(sql,
+                            "CASE WHEN typeof(?%d) IN ('integer', 'text') AND CAST(?%d AS NUMERIC) "
+                            "= ?%d THEN CAST(CAST(?%d AS NUMERIC) AS REAL) ELSE ?%d END",
+                            n, n, n, n, n);
+    } else {
+        sqlite3_str_appendf(sql, "?%d", n);
+    }
+}
+
 /* Lists the columns of t_rows, or the partition keys among them, each in a form ("name", "binary",
  * "parameter", "is", "case"). Parameters count from `first` in steps of `step`. `before` comes
  * before each; among partition keys not before the first. */
@@ -54,7 +72,9 @@ static void store_list_columns(sqlite3_str *sql, const vs_store *store, int only
         } else if (strcmp(form, "parameter") == 0) {
             sqlite3_str_appendf(sql, "?%d", n);
         } else if (strcmp(form, "is") == 0) {
-            sqlite3_str_appendf(sql, "c%d IS ?%d COLLATE BINARY", i, n);
+            sqlite3_str_appendf(sql, "c%d IS ", i);
+            store_append_key(sql, column, n);
+            sqlite3_str_appendall(sql, " COLLATE BINARY");
             if (store_keeps_type(column->type_sql)) {
                 sqlite3_str_appendf(sql, " AND typeof(c%d) = typeof(?%d)", i, n);
             }
@@ -112,8 +132,9 @@ char *vs_store_sql(const vs_store *store, vs_store_statement which)
         sqlite3_str_appendf(sql, "SELECT loc FROM \"%w\".\"%w_rows\" WHERE id = ?1", s, t);
         break;
     case VS_SQL_ROW_KEY:
-        sqlite3_str_appendf(sql, "SELECT id FROM \"%w\".\"%w_rows\" WHERE c%d = ?1", s, t,
+        sqlite3_str_appendf(sql, "SELECT id FROM \"%w\".\"%w_rows\" WHERE c%d = ", s, t,
                             store->declaration.key);
+        store_append_key(sql, &store->declaration.columns[store->declaration.key], 1);
         break;
     case VS_SQL_ROW_INSERT:
         sqlite3_str_appendf(sql, "INSERT INTO \"%w\".\"%w_rows\"(id, loc", s, t);

@@ -126,6 +126,28 @@ INSERT INTO open VALUES ('through a view', 55);
 SELECT name, n, distance FROM t('[55,0]', 1);
 INSERT INTO t(t) VALUES ('integrity-check');
 
+--# a REAL key holds the double nearest to a whole number: that is the key of every number that becomes it, as in an ordinary table
+CREATE VIRTUAL TABLE measures USING vecshard(v float[2], kk REAL PRIMARY KEY);
+INSERT INTO measures(v, kk) VALUES ('[1,2]', 9007199254740993);
+BEGIN;
+INSERT INTO measures(v, kk) VALUES ('[9,9]', '1');
+INSERT INTO measures(v, kk) VALUES ('[3,4]', 9007199254740993);
+INSERT INTO measures(v, kk) VALUES ('[3,4]', '9007199254740993');
+INSERT INTO measures(v, kk) VALUES ('[3,4]', 1);
+INSERT OR IGNORE INTO measures(v, kk) VALUES ('[5,6]', 9007199254740993);
+INSERT OR REPLACE INTO measures(v, kk) VALUES ('[7,8]', 9007199254740993);
+UPDATE measures SET kk = 9007199254740993 WHERE kk = 1;
+COMMIT;
+SELECT rowid, vec_to_json(v) AS v, typeof(kk) AS type, CAST(kk AS INTEGER) AS kk FROM measures;
+DELETE FROM measures WHERE kk = 9007199254740992;
+SELECT count(*) AS row_count FROM measures;
+--# and one partition
+CREATE VIRTUAL TABLE parts USING vecshard(v float[2], p REAL PARTITION KEY);
+INSERT INTO parts(v, p) VALUES ('[1,2]', 9007199254740993), ('[3,4]', 9007199254740993), ('[5,6]', '9007199254740993'), ('[7,8]', 9007199254740992.0);
+SELECT count(*) AS partitions FROM parts_parts;
+INSERT INTO parts(parts) VALUES ('integrity-check');
+INSERT INTO measures(measures) VALUES ('integrity-check');
+
 --# many rows, coded cells: after a third was deleted, a third updated, and keys and partitions moved, searches are those of the ordinary table
 .read test/sql/index_rows.inc
 DELETE FROM docs WHERE rowid % 3 = 1;

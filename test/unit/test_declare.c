@@ -485,6 +485,34 @@ static void types_are_safe_to_paste(void **state)
     vs_test_close(db);
 }
 
+/* A whole number becomes a double just where SQLite makes it one. */
+static void real_affinity_is_that_of_sqlite(void **state)
+{
+    static const char *const types[] = {
+        "REAL",      "FLOAT",        "double precision", "FLOATING POINT",      "REAL TEXT",
+        "BLOB REAL", "REAL BLOB",    "NUMERIC",          "INTEGER REAL",        "Varchar double",
+        "",          "DECIMAL(3,2)", "xREALx",           "REAL COLLATE NOCASE", "COLLATE real",
+    };
+    sqlite3 *db = vs_test_open();
+    (void)state;
+    for (size_t i = 0; i < VS_TEST_COUNT(types); i++) {
+        vs_declaration d;
+        /* to SQLite the name of a collation that does not exist is an error */
+        const char *type = strstr(types[i], "COLLATE real") != NULL ? "" : types[i];
+        char *arguments = sqlite3_mprintf("v float[3];c %s", types[i]);
+        char *sql = sqlite3_mprintf("CREATE TABLE c(c %s); INSERT INTO c VALUES (1)", type);
+        reads(arguments, &d);
+        vs_test_run(db, sql);
+        vs_test_gives(db, "SELECT typeof(c) = 'real' FROM c",
+                      vs_declare_is_real(&d.columns[1]) ? "1" : "0");
+        vs_test_run(db, "DROP TABLE c");
+        vs_declare_free(&d);
+        sqlite3_free(sql);
+        sqlite3_free(arguments);
+    }
+    vs_test_close(db);
+}
+
 static void a_table_is_not_named_as_one_of_its_columns(void **state)
 {
     vs_declaration d;
@@ -635,6 +663,7 @@ int main(void)
         cmocka_unit_test(names_of_128_bytes_and_48_columns_are_the_limit),
         cmocka_unit_test(the_schema_declares_columns_and_hidden_columns),
         cmocka_unit_test(types_are_safe_to_paste),
+        cmocka_unit_test(real_affinity_is_that_of_sqlite),
         cmocka_unit_test(a_table_is_not_named_as_one_of_its_columns),
         cmocka_unit_test(a_stored_declaration_that_is_damaged_is_corrupt),
         cmocka_unit_test(float_columns_of_32_dimensions_are_coded),
