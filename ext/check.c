@@ -4,8 +4,9 @@
  * Cell by cell: the records of each vector column are whole, their rowids agree with each other and
  * with t_rows, and codes are what their vectors give. Then row by row: each row has a place that is
  * in use, no two rows share one, and it is in the partition of the row's keys. Packed texts decode.
+ * An index over a content table is compared with that table.
  *
- * Calls: store.c, store_text.c, format.c, codes.c, content.c.
+ * Calls: store.c, store_text.c, format.c, codes.c, content.c, content_check.c.
  * Called by: maint.c, vtab_index.c.
  * Threads: the connection's.
  */
@@ -13,6 +14,7 @@
 
 #include "codes.h"
 #include "content.h"
+#include "content_check.h"
 #include "maint.h"
 #include "store_text.h"
 
@@ -21,6 +23,7 @@
 typedef struct check_state {
     vs_store *store;
     int is_quick;
+    int has_content; /* there is a content table whose vectors can be read */
     sqlite3_str *report;
     int findings;
     int64_t live;   /* rows of all cells */
@@ -87,7 +90,43 @@ static int64_t check_loc(const check_state *state, const vs_cell *cell, uint32_t
     return cell->id * (int64_t)state->store->geometry.slots + (int64_t)slot;
 }
 
-/* The code of one slot against a fresh one. */
+/*
+ * What the content table holds for a record: the vector of the same row, or NULL. Without one the row
+ * was replaced without a trigger, or went: searches leave it out. *io_data: of the record, then the
+ * vector that its codes are of. *out_is_known: is there such a vector, or NULL?
+ */
+static int check_content_vector(check_state *state, int vector, int64_t rowid, const void **io_data,
+                                int *out_is_known)
+{
+    vs_store *store = state->store;
+    const vs_vector_spec *spec = &store->declaration.vectors[vector];
+    vs_err inner = VS_ERR_INIT;
+    int is_missing = 0;
+    *out_is_known = *io_data == NULL || vs_store_has_vectors(store, vector);
+    if (!state->has_content || state->is_quick) {
+        return SQLITE_OK;
+    }
+    int rc = vs_content_vector(store, vector, rowid, state->vector, &is_missing, &inner);
+    if (rc != SQLITE_OK) {
+        return check_take(state, rc, &inner);
+    }
+    if (is_missing) {
+        return SQLITE_OK;
+    }
+    if (*io_data == NULL) {
+        check_find(state, "%s: row %lld has no vector in %s, and one in the table that is indexed",
+                   store->label, (long long)rowid, store->declaration.columns[spec->column].name);
+    } else if (!vs_store_has_vectors(store, vector)) {
+        *io_data = state->vector;
+        *out_is_known = 1;
+    } else if (memcmp(*io_data, state->vector, vsk_bytes(spec->stored, spec->dim)) != 0) {
+        check_find(state, "%s: row %lld has another vector in %s than the table that is indexed",
+                   store->label, (long long)rowid, store->declaration.columns[spec->column].name);
+    }
+    return SQLITE_OK;
+}
+
+/* The code of one slot against a fresh one. data: its vector, or NULL. */
 static int check_code(check_state *state, const vs_cell *cell, int vector, uint32_t slot,
                       int64_t rowid, const void *data)
 {
@@ -97,17 +136,9 @@ static int check_code(check_state *state, const vs_cell *cell, int vector, uint3
     size_t fine = store->geometry.vectors[vector].fine_bytes;
     const vs_code *code = NULL;
     vs_err inner = VS_ERR_INIT;
-    int is_missing = 0;
     int rc = vs_store_code(store, vector, cell->code_id[vector], &code, &inner);
-    if (rc == SQLITE_OK && data != NULL && !vs_store_has_vectors(store, vector)) {
-        rc = vs_content_vector(store, vector, rowid, state->vector, &is_missing, &inner);
-        data = state->vector;
-    }
     if (rc != SQLITE_OK) {
         return check_take(state, rc, &inner);
-    }
-    if (is_missing) {
-        return SQLITE_OK; /* replaced without a trigger: searches leave it out */
     }
     vs_code_row(code, rowid, data, state->scratch, state->fresh, state->fresh + coarse);
     if (memcmp(state->fresh, state->codes + slot * coarse, coarse) != 0 ||
@@ -156,7 +187,11 @@ static int check_column(check_state *state, const vs_cell *cell, int vector)
                 (long long)state->rowids[slot], store->table, (long long)rowid, store->table,
                 vector);
         }
-        if (is_coded && !state->is_quick) {
+        int is_known = 1;
+        if (store->declaration.content != NULL) {
+            rc = check_content_vector(state, vector, rowid, &data, &is_known);
+        }
+        if (rc == SQLITE_OK && is_known && is_coded && !state->is_quick) {
             rc = check_code(state, cell, vector, slot, rowid, data);
         }
     }
@@ -443,6 +478,29 @@ static int check_open(check_state *state)
     return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+static int check_take_sentence(void *arg, char *sentence)
+{
+    check_state *state = arg;
+    if (sentence == NULL) {
+        return SQLITE_NOMEM;
+    }
+    check_find(state, "%s", sentence);
+    sqlite3_free(sentence);
+    return SQLITE_OK;
+}
+
+/* The table that is indexed has the same rows. */
+static int check_content(check_state *state)
+{
+    vs_err inner = VS_ERR_INIT;
+    if (state->store->declaration.content == NULL) {
+        return SQLITE_OK;
+    }
+    int rc =
+        vs_content_check(state->store, check_take_sentence, state, &state->has_content, &inner);
+    return check_take(state, rc, &inner);
+}
+
 /* ---- all ------------------------------------------------------------------------------------- */
 
 static int check_allocate(check_state *state)
@@ -490,6 +548,9 @@ static int check_all(check_state *state)
         return check_take(state, rc, &inner);
     }
     rc = check_allocate(state);
+    if (rc == SQLITE_OK) {
+        rc = check_content(state);
+    }
     for (size_t i = 0;
          i < state->cell_count && rc == SQLITE_OK && state->findings < CHECK_FINDINGS_MAX; i++) {
         rc = check_cell(state, &state->cells[i]);

@@ -11,7 +11,7 @@
  *
  * Calls: store.c, column.c, metrics.c.
  * Called by: vtab_index.c, vtab_write.c, maint.c, indexed.c; vectors: store.c, store_codes.c,
- * view.c.
+ * view.c, check.c; triggers: content_check.c.
  * Threads: the connection's.
  */
 #include "content.h"
@@ -159,6 +159,23 @@ static char *content_trigger(const vs_store *store, const char *index, const cha
     }
     sqlite3_str_appendall(sql, " END");
     return sqlite3_str_finish(sql);
+}
+
+char *vs_content_trigger_name(const vs_store *store, int event)
+{
+    return sqlite3_mprintf("%s_vecshard_%s", store->table, content_events[event]);
+}
+
+char *vs_content_trigger_text(const vs_store *store, const char *table, int event)
+{
+    char *sql = content_trigger(store, store->table, table, event);
+    char *schema = sqlite3_mprintf("CREATE TRIGGER \"%w\".", store->schema);
+    char *text = sql == NULL || schema == NULL
+                     ? NULL
+                     : sqlite3_mprintf("CREATE TRIGGER %s", sql + strlen(schema));
+    sqlite3_free(schema);
+    sqlite3_free(sql);
+    return text;
 }
 
 static int content_create_triggers(vs_store *store, const char *index, const char *table,

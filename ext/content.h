@@ -15,6 +15,12 @@ int vs_content_rename(vs_store *store, const char *table,
                       vs_err *err); /* the index gets a new name: makes the triggers anew; call
                                        before vs_store_rename changes store->table */
 
+/* Name of a trigger (0 insert, 1 update, 2 delete), and its text as sqlite_schema keeps it, on the
+ * content table `table`. sqlite3_malloc'ed, NULL without memory. */
+#define VS_CONTENT_TRIGGERS 3
+char *vs_content_trigger_name(const vs_store *store, int event);
+char *vs_content_trigger_text(const vs_store *store, const char *table, int event);
+
 /* Fills the empty index from the content table's rows, by rising id; rows whose vectors are all
  * NULL are left out. Job "build" in vec_jobs; interruptible. A value that is no vector of the
  * column is an error that names table, column and row. */

@@ -127,6 +127,7 @@ static void a_build_that_fails_leaves_nothing(void **state)
     assert_true(index_state(db) == before);
     (void)index_run(db, "INSERT INTO docs_index(docs_index) VALUES ('rebuild')", NULL);
     assert_true(index_state(db) == (sqlite3_get_autocommit(db) ? first : before));
+    vs_test_run(db, "DELETE FROM docs WHERE id = -1"); /* which the check would tell */
     index_is_whole(db, "after a rebuild that failed");
     index_close(db);
 }

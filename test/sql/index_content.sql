@@ -191,3 +191,30 @@ DROP TABLE small;
 DROP TABLE small_a;
 DROP TABLE small_b;
 SELECT count(*) AS left_over FROM sqlite_schema WHERE name LIKE 'small%';
+
+--# the integrity check compares an index with its table: rows that no trigger saw, triggers that are gone or others
+CREATE TABLE watched(id INTEGER PRIMARY KEY, lang TEXT, v BLOB);
+INSERT INTO watched VALUES (1, 'en', vec_f32('[1,0]')), (2, 'de', NULL), (3, NULL, vec_f32('[3,0]'));
+CREATE VIRTUAL TABLE watched_index USING vecshard(v float[2], lang TEXT, content=watched, content_rowid=id);
+INSERT INTO watched_index(watched_index) VALUES ('integrity-check');
+DROP TRIGGER watched_index_vecshard_update;
+UPDATE watched SET v = vec_f32('[2,0]') WHERE id = 2;
+UPDATE watched SET v = NULL WHERE id = 3;
+UPDATE watched SET lang = 'fr', v = vec_f32('[1,1]') WHERE id = 1;
+INSERT INTO watched_index(watched_index) VALUES ('integrity-check');
+DROP TRIGGER watched_index_vecshard_delete;
+CREATE TRIGGER watched_index_vecshard_delete AFTER DELETE ON watched BEGIN SELECT 1; END;
+INSERT INTO watched_index(watched_index) VALUES ('rebuild');
+INSERT INTO watched_index(watched_index) VALUES ('integrity-check');
+DROP TRIGGER watched_index_vecshard_insert;
+INSERT INTO watched VALUES (4, 'en', vec_f32('[4,0]')), (5, 'en', NULL);
+INSERT INTO watched_index(watched_index) VALUES ('integrity-check');
+SELECT rowid FROM watched_index('[0,0]');
+DROP TRIGGER watched_index_vecshard_delete;
+INSERT INTO watched_index(watched_index) VALUES ('integrity-check');
+DROP TABLE watched;
+DROP TABLE watched_index;
+--# a row that a REPLACE removed is one of them
+INSERT INTO coded_index(coded_index) VALUES ('integrity-check');
+INSERT INTO coded_index(coded_index) VALUES ('rebuild');
+INSERT INTO coded_index(coded_index) VALUES ('integrity-check');

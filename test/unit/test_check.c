@@ -5,6 +5,7 @@
 #include "../store_fixture.h"
 
 #include "../../ext/maint.h"
+#include "../vs_fault.h"
 
 static store_fixture fixture;
 
@@ -196,31 +197,207 @@ static void the_check_writes_nothing(void **state)
     fixture_close_store(&fixture);
 }
 
-/* Rows that left a content table without its triggers are no damage; other vectors are. */
+/* ---- an index over a table ------------------------------------------------------------------- */
+
+static void open_content(void)
+{
+    fixture_open_store(
+        &fixture,
+        "CREATE TABLE docs(id INTEGER PRIMARY KEY, v BLOB, w BLOB, p, lang TEXT, n, x REAL); WITH "
+        "RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 1200) INSERT INTO "
+        "docs SELECT i, CASE WHEN i % 50 THEN (SELECT vec_f32(json_group_array(CAST(r.i % 10 + e.i "
+        "AS REAL))) FROM (SELECT i FROM r AS e LIMIT 40) AS e) END, CASE WHEN i % 20 THEN "
+        "vec_f32(json_array(i, 1)) END, i > 1100, 'l' || i, i, i FROM r; INSERT INTO docs(id, v, "
+        "n, "
+        "x) VALUES (2000, zeroblob(160), '7', 9007199254740993), (2001, zeroblob(160), 7.0, "
+        "'9007199254740993'), (2002, zeroblob(160), x'37', 0.1), (2003, zeroblob(160), "
+        "9223372036854775807, '1e3'); CREATE VIRTUAL TABLE t USING vecshard(v float[40], w "
+        "float[2], p PARTITION KEY, lang TEXT COLLATE NOCASE, n TEXT, x REAL, content=docs, "
+        "content_rowid=id)");
+}
+
+#define T "t: "
+#define AGAIN ": drop the index and create it again"
+
+/* What is done without the triggers seeing it, and what the checks say: the full one, and the one
+ * that reads no vectors. */
+static const struct {
+    const char *off, *sql, *full, *quick; /* off: NULL, or the trigger that is away meanwhile */
+} differences[] = {
+    {NULL, "SELECT 1", NULL, NULL},
+    {NULL, "DROP TRIGGER t_vecshard_delete",
+     T "its trigger t_vecshard_delete on docs is missing" AGAIN, ""},
+    {NULL, "DROP TRIGGER t_vecshard_update",
+     T "its trigger t_vecshard_update on docs is missing" AGAIN, ""},
+    {NULL, "DROP TRIGGER t_vecshard_insert; INSERT INTO docs(id, v) VALUES (5000, zeroblob(160))",
+     T "its trigger t_vecshard_insert on docs is missing" AGAIN
+       "\nt: 1 rows of docs are not in the index: 5000",
+     ""},
+    {NULL,
+     "DROP TRIGGER t_vecshard_insert; DROP TRIGGER t_vecshard_update; DROP TRIGGER "
+     "t_vecshard_delete",
+     T "the table that it indexes was dropped, or its triggers were" AGAIN, ""},
+    {NULL, "DROP TABLE docs", T "the table that it indexes was dropped, or its triggers were" AGAIN,
+     ""},
+    {NULL,
+     "DROP TRIGGER t_vecshard_delete; CREATE TRIGGER t_vecshard_delete AFTER DELETE ON docs BEGIN "
+     "SELECT 1; END",
+     T "its trigger t_vecshard_delete is not the one that it was created with" AGAIN, ""},
+    {NULL, "ALTER TABLE docs RENAME COLUMN lang TO language",
+     T "its trigger t_vecshard_update is not the one that it was created with" AGAIN
+       "\nt: docs cannot be compared with it: no such column: b.lang",
+     ""},
+    {NULL, "ALTER TABLE docs RENAME COLUMN w TO w2; DROP TRIGGER t_vecshard_update",
+     T "its trigger t_vecshard_update on docs is missing" AGAIN
+       "\nt: docs cannot be compared with it: no such column: b.w",
+     ""},
+    {NULL, "ALTER TABLE docs RENAME TO \"other docs\"", NULL, NULL},
+    {"insert", "INSERT INTO docs(id, v) VALUES (5000, zeroblob(160)), (5001, NULL)",
+     T "1 rows of docs are not in the index: 5000", ""},
+    {"insert",
+     "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 12) INSERT INTO "
+     "docs(id, w) SELECT 5000 + i, x'0000803f0000803f' FROM r",
+     T "12 rows of docs are not in the index: 5001, 5002, 5003, 5004, 5005, 5006, 5007, 5008, "
+       "5009, 5010, ...",
+     ""},
+    {"delete", "DELETE FROM docs WHERE id IN (7, 9)",
+     T "2 rows of the index are not in docs, or have no vector there: 7, 9", ""},
+    {"update", "UPDATE docs SET v = NULL, w = NULL WHERE id = 7",
+     T "1 rows of the index are not in docs, or have no vector there: 7", ""},
+    {"update", "UPDATE docs SET id = -7 WHERE id = 7",
+     T "1 rows of docs are not in the index: -7"
+       "\nt: 1 rows of the index are not in docs, or have no vector there: 7",
+     ""},
+    {"update", "UPDATE docs SET lang = 'L5', p = 'x' WHERE id IN (5, 6)",
+     T "2 rows have another p in docs: 5, 6\nt: 2 rows have another lang in docs: 5, 6", ""},
+    {"update", "UPDATE docs SET n = 6, x = 2.5 WHERE id = 5",
+     T "1 rows have another n in docs: 5\nt: 1 rows have another x in docs: 5", ""},
+    {"update", "UPDATE docs SET w = x'0000803f0000803f' WHERE id = 5",
+     T "row 5 has another vector in w than the table that is indexed", NULL},
+    {"update", "UPDATE docs SET w = x'0000803f0000803f' WHERE id = 20",
+     T "row 20 has no vector in w, and one in the table that is indexed", NULL},
+    {"update", "UPDATE docs SET v = zeroblob(160) WHERE id = 50",
+     T "row 50 has no vector in v, and one in the table that is indexed", NULL},
+    {"update", "UPDATE docs SET v = (SELECT v FROM docs WHERE id = 8) WHERE id = 9",
+     T "the code of row 9 in \"t_codes0\" is not that of its vector", NULL},
+};
+
+static void check_gives(const char *after, int is_quick, const char *expected)
+{
+    char *report = report_of(is_quick);
+    if (strcmp(report == NULL ? "" : report, expected == NULL ? "" : expected) != 0) {
+        fail_msg("after %s: the check says %s, not %s", after, report, expected);
+    }
+    sqlite3_free(report);
+}
+
+/* Takes a trigger away; what it was, to make it again. */
+static char *take_trigger(const char *event)
+{
+    char *trigger = NULL;
+    char *sql =
+        sqlite3_mprintf("SELECT sql FROM sqlite_schema WHERE name = 't_vecshard_%s'", event);
+    assert_int_equal(vs_test_query(fixture.db, sql, &trigger), SQLITE_OK);
+    sqlite3_free(sql);
+    sql = sqlite3_mprintf("DROP TRIGGER t_vecshard_%s", event);
+    fixture_run(&fixture, sql);
+    sqlite3_free(sql);
+    return trigger;
+}
+
 static void an_index_is_compared_with_its_table(void **state)
 {
     (void)state;
-    fixture_open_store(
-        &fixture,
-        "CREATE TABLE docs(id INTEGER PRIMARY KEY, v BLOB); WITH RECURSIVE r(i) AS (SELECT 1 UNION "
-        "ALL SELECT i + 1 FROM r WHERE i < 1200) INSERT INTO docs SELECT i, (SELECT "
-        "vec_f32(json_group_array(CAST(r.i % 10 + e.i AS REAL))) FROM (SELECT i FROM r AS e LIMIT "
-        "40) AS e) FROM r; CREATE VIRTUAL TABLE t USING vecshard(v float[40], content=docs, "
-        "content_rowid=id)");
+    open_content();
+    for (size_t i = 0; i < VS_TEST_COUNT(differences); i++) {
+        fixture_run(&fixture, "SAVEPOINT s");
+        char *trigger = differences[i].off == NULL ? NULL : take_trigger(differences[i].off);
+        fixture_run(&fixture, differences[i].sql);
+        if (trigger != NULL) {
+            fixture_run(&fixture, trigger);
+        }
+        sqlite3_free(trigger);
+        const char *quick = differences[i].quick; /* "": the same */
+        check_gives(differences[i].sql, 0, differences[i].full);
+        check_gives(differences[i].sql, 1,
+                    quick != NULL && quick[0] == '\0' ? differences[i].full : quick);
+        fixture_run(&fixture, "ROLLBACK TO s; RELEASE s");
+    }
     is_sound();
-    fixture_run(&fixture, "DROP TRIGGER t_vecshard_delete; DROP TRIGGER t_vecshard_update; DELETE "
-                          "FROM docs WHERE id = 7");
-    is_sound();
-    fixture_run(&fixture, "UPDATE docs SET v = (SELECT v FROM docs WHERE id = 8) WHERE id = 9");
-    char *report = report_of(0);
-    assert_non_null(report);
-    assert_non_null(strstr(report, "row 9"));
-    sqlite3_free(report);
     fixture_close_store(&fixture);
+}
+
+/* The index follows a table whose columns and name change as far as it can, and the check knows the
+ * triggers again. */
+static void triggers_are_known_after_their_table_was_renamed(void **state)
+{
+    (void)state;
+    fixture_open_store(&fixture,
+                       "CREATE TABLE docs(id INTEGER PRIMARY KEY, v BLOB, \"a \"\"name\" TEXT); "
+                       "CREATE VIRTUAL TABLE t USING vecshard(v float[2], \"a \"\"name\" TEXT, "
+                       "content=docs); INSERT INTO docs VALUES (1, '[1,2]', 'x')");
+    fixture_run(&fixture, "ALTER TABLE docs RENAME TO \"my \"\"docs\"");
+    is_sound();
+    fixture_run(&fixture, "ALTER TABLE \"my \"\"docs\" RENAME COLUMN id TO \"a.\"\"rowid\"");
+    fixture_run(&fixture, "INSERT INTO \"my \"\"docs\" VALUES (2, '[3,4]', 'y')");
+    is_sound();
+    fixture_run(&fixture, "ALTER TABLE \"my \"\"docs\" ADD COLUMN more; ALTER TABLE \"my "
+                          "\"\"docs\" DROP COLUMN more");
+    is_sound();
+    fixture_run(&fixture, "ALTER TABLE \"my \"\"docs\" RENAME COLUMN \"a.\"\"rowid\" TO plain");
+    is_sound();
+    fixture_run(&fixture, "DROP TRIGGER t_vecshard_delete; CREATE TRIGGER t_vecshard_delete AFTER "
+                          "DELETE ON \"my \"\"docs\" BEGIN INSERT INTO t(t, arg) SELECT 'sync', "
+                          "old.v; END");
+    check_gives("another trigger", 1,
+                T "its trigger t_vecshard_delete is not the one that it was created with" AGAIN);
+    fixture_close_store(&fixture);
+}
+
+static void without_memory_the_check_says_so(void **state)
+{
+    int64_t live = vs_fault_live();
+    (void)state;
+    fixture_open_store(
+        &fixture, "CREATE TABLE docs(id INTEGER PRIMARY KEY, v BLOB, lang TEXT); INSERT INTO "
+                  "docs VALUES (1, '[1,2]', 'a'), (2, '[3,4]', 'b'), (3, '[5,6]', 'c'); CREATE "
+                  "VIRTUAL TABLE t USING vecshard(v float[2], lang TEXT, content=docs); ALTER "
+                  "TABLE docs RENAME COLUMN id TO number; DROP TRIGGER t_vecshard_update; "
+                  "UPDATE docs SET lang = 'x', number = 7 WHERE number = 1; UPDATE docs SET v = "
+                  "'[0,0]', lang = 'y' WHERE number = 2");
+    char *expected = report_of(0);
+    assert_string_equal(expected,
+                        T "its trigger t_vecshard_update on docs is missing" AGAIN
+                          "\nt: 1 rows of docs are not in the index: 7"
+                          "\nt: 1 rows of the index are not in docs, or have no vector there: 1"
+                          "\nt: 1 rows have another lang in docs: 2"
+                          "\nt: row 2 has another vector in v than the table that is indexed");
+    for (int is_persistent = 0; is_persistent < 2; is_persistent++) {
+        int64_t failures = 1;
+        for (int64_t n = 1; failures > 0; n++) {
+            char *report = NULL;
+            vs_store_release(&fixture.store);
+            vs_fault_arm(n, is_persistent);
+            int rc = vs_maint_check(&fixture.store, 0, &report, &fixture.err);
+            failures = vs_fault_disarm();
+            if (rc != SQLITE_OK && (rc != SQLITE_NOMEM || failures == 0)) {
+                fail_msg("allocation %lld: result %d: %s", (long long)n, rc, fixture.err.message);
+            }
+            if (rc == SQLITE_OK) {
+                assert_string_equal(report, expected);
+            }
+            sqlite3_free(report);
+            vs_error_clear(&fixture.err);
+        }
+    }
+    sqlite3_free(expected);
+    fixture_close_store(&fixture);
+    assert_int_equal(vs_fault_live(), live);
 }
 
 int main(void)
 {
+    vs_fault_install();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sound_tables_pass),
         cmocka_unit_test(every_disagreement_is_found),
@@ -228,6 +405,8 @@ int main(void)
         cmocka_unit_test(findings_are_lines_and_a_hundred_at_most),
         cmocka_unit_test(the_check_writes_nothing),
         cmocka_unit_test(an_index_is_compared_with_its_table),
+        cmocka_unit_test(triggers_are_known_after_their_table_was_renamed),
+        cmocka_unit_test(without_memory_the_check_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
