@@ -169,24 +169,27 @@ static int write_read_vector(write_change *change, int vector)
     return rc;
 }
 
+/* Hidden columns that are never written. */
+static const struct {
+    int column;
+    const char *name;
+} write_outputs[] = {{VS_HIDDEN_QUERY, "query"},
+                     {VS_HIDDEN_K, "k"},
+                     {VS_HIDDEN_OPTIONS, "options"},
+                     {VS_HIDDEN_DISTANCE, "distance"},
+                     {VS_HIDDEN_DEVICE, "_device"}};
+#define WRITE_OUTPUTS (sizeof write_outputs / sizeof write_outputs[0])
+
 /* Hidden columns take no values, but for the command's, which are read elsewhere. */
 static int write_check_hidden(const write_change *change)
 {
-    static const struct {
-        int column;
-        const char *name;
-    } outputs[] = {{VS_HIDDEN_QUERY, "query"},
-                   {VS_HIDDEN_K, "k"},
-                   {VS_HIDDEN_OPTIONS, "options"},
-                   {VS_HIDDEN_DISTANCE, "distance"},
-                   {VS_HIDDEN_DEVICE, "_device"}};
     int first = change->store->declaration.column_count;
-    for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++) {
-        int column = first + outputs[i].column;
+    for (size_t i = 0; i < WRITE_OUTPUTS; i++) {
+        int column = first + write_outputs[i].column;
         if (sqlite3_value_type(change->columns[column]) != SQLITE_NULL &&
             !write_is_unchanged(change, column)) {
             return vs_error(change->err, SQLITE_ERROR, "%s: %s cannot be written",
-                            change->store->label, outputs[i].name);
+                            change->store->label, write_outputs[i].name);
         }
     }
     if (sqlite3_value_type(change->columns[first + VS_HIDDEN_COMMAND]) != SQLITE_NULL) {
@@ -337,12 +340,46 @@ static int write_delete(vs_store *store, sqlite3_value *rowid, vs_err *err)
     return rc == SQLITE_OK && loc != 0 ? vs_store_delete(store, id, err) : rc;
 }
 
-/* INSERT INTO t(t, arg) VALUES(command, arg). columns: all, the declared ones first. */
-static int write_command(vs_index_table *table, sqlite3_value **columns, vs_err *err)
+/* ---- commands -------------------------------------------------------------------------------- */
+
+/* The first column, of those that a command does not take, with a value; NULL where there is none.
+ * 'tier' takes partition keys. */
+static const char *write_find_value(const vs_declaration *declaration, int is_tier,
+                                    sqlite3_value *rowid, sqlite3_value **columns)
+{
+    if (sqlite3_value_type(rowid) != SQLITE_NULL) {
+        return "rowid";
+    }
+    for (int i = 0; i < declaration->column_count; i++) {
+        if (sqlite3_value_type(columns[i]) != SQLITE_NULL &&
+            !(is_tier && declaration->columns[i].kind == VS_COLUMN_PARTITION)) {
+            return declaration->columns[i].name;
+        }
+    }
+    for (size_t i = 0; i < WRITE_OUTPUTS; i++) {
+        int column = declaration->column_count + write_outputs[i].column;
+        if (sqlite3_value_type(columns[column]) != SQLITE_NULL) {
+            return write_outputs[i].name;
+        }
+    }
+    return NULL;
+}
+
+/* INSERT INTO t(t, arg) VALUES(command, arg). columns: all, the declared ones first. A value that the
+ * command would pass over is an error. */
+static int write_command(vs_index_table *table, sqlite3_value *rowid, sqlite3_value **columns,
+                         vs_err *err)
 {
     sqlite3_value **hidden = columns + table->store.declaration.column_count;
     sqlite3_value *command = hidden[VS_HIDDEN_COMMAND], *arg = hidden[VS_HIDDEN_ARG];
     const char *name = (const char *)sqlite3_value_text(command);
+    const char *other =
+        write_find_value(&table->store.declaration,
+                         name != NULL && sqlite3_stricmp(name, "tier") == 0, rowid, columns);
+    if (name != NULL && other != NULL) {
+        return vs_error(err, SQLITE_ERROR, "%s: the command '%.40s' takes no value for %s",
+                        table->store.label, name, other);
+    }
     if (table->store.declaration.content == NULL || name == NULL ||
         sqlite3_stricmp(name, "sync") != 0) {
         return vs_maint_command(&table->store, command, arg, columns, err);
@@ -380,7 +417,7 @@ int vs_vtab_write_update(sqlite3_vtab *base, int argc, sqlite3_value **argv,
     change.old_rowid = sqlite3_value_int64(argv[0]);
     if (is_command) {
         *out_rowid = sqlite3_last_insert_rowid(table->store.db); /* it stays */
-        rc = write_command(table, change.columns, &err);
+        rc = write_command(table, argv[1], change.columns, &err);
     } else {
         rc = write_row(&change, argv[1], out_rowid);
     }

@@ -45,6 +45,7 @@ typedef struct model {
     const char *table;  /* the vecshard table's name of the moment, without schema */
     int is_content;     /* it indexes the table `base` */
     int has_key;        /* key is unique */
+    int has_parts;      /* part is a partition key */
     int has_text;       /* title is auxiliary, so that its texts can be packed */
     int is_stale;       /* with content=: a REPLACE may have left entries of removed rows */
     /* the database */

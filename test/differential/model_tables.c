@@ -185,8 +185,9 @@ static void create_plain(model *test, const char *name)
 static void append_columns(model *test, sqlite3_str *sql)
 {
     test->has_text = !test->is_content && model_pick(test, 2) > 0;
+    test->has_parts = model_pick(test, 2) > 0;
     const char *columns[] = {
-        model_pick(test, 2) > 0 ? "part INTEGER PARTITION KEY" : "part INTEGER",
+        test->has_parts ? "part INTEGER PARTITION KEY" : "part INTEGER",
         "lang TEXT COLLATE NOCASE",
         model_pick(test, 3) > 0 ? "n INTEGER" : "+n INTEGER",
         test->is_content ? NULL : (test->has_key ? "key TEXT PRIMARY KEY" : "key TEXT"),

@@ -102,7 +102,7 @@ void model_tier(model *test)
     for (uint32_t i = test->has_text ? model_pick(test, 4) : 0; i > 0; i--) {
         fill_titles(test);
     }
-    int part = model_pick(test, 3) == 0 ? (int)model_pick(test, 4) : -1;
+    int part = test->has_parts && model_pick(test, 3) == 0 ? (int)model_pick(test, 4) : -1;
     char *sql = part < 0 ? sqlite3_mprintf("INSERT INTO @($, arg) VALUES('tier', '%s')", tier)
                          : sqlite3_mprintf("INSERT INTO @($, arg, part) VALUES('tier', '%s', %d)",
                                            tier, part);

@@ -59,6 +59,26 @@ INSERT INTO docs(docs, arg) VALUES ('optimize', 1.5);
 INSERT INTO docs(docs, arg) VALUES ('optimize', -3);
 UPDATE docs SET docs = 'optimize';
 SELECT count(*) AS row_count FROM docs;
+--# a command takes no values but arg: they would be lost
+INSERT INTO docs(docs, v) VALUES ('optimize', '[9]');
+INSERT INTO docs(docs, title, arg) VALUES ('optimize', 'a title', 5);
+INSERT INTO docs(docs, user) VALUES ('integrity-check', 7);
+INSERT INTO docs(docs, rowid) VALUES ('rebuild', 7);
+INSERT INTO docs(docs, k) VALUES ('optimize', 7);
+INSERT INTO docs(docs, _device) VALUES ('optimize', 'cpu');
+INSERT INTO docs(docs, arg, lang) VALUES ('tier', 'cold', 'en');
+INSERT INTO docs(docs, arg, user, lang) VALUES ('tier', 'cold', 7, 'en');
+INSERT INTO docs(docs, lang) VALUES ('polish', 'en');
+--# NULL is none, and OR REPLACE and OR IGNORE make no difference; one that is refused in a transaction leaves it alone
+INSERT INTO docs(rowid, v, user, docs, k, arg) VALUES (NULL, NULL, NULL, 'optimize', NULL, NULL);
+REPLACE INTO docs(docs) VALUES ('optimize');
+BEGIN;
+INSERT INTO docs(rowid, v, user) SELECT 100000, q, 77 FROM one;
+INSERT OR IGNORE INTO docs(docs, v) VALUES ('optimize', '[9]');
+INSERT OR REPLACE INTO docs(docs, v) VALUES ('optimize', '[9]');
+SELECT count(*) AS row_count FROM docs WHERE rowid = 100000;
+ROLLBACK;
+SELECT count(*) AS row_count FROM docs;
 --# commands in capitals are the same
 INSERT INTO docs(docs) VALUES ('OPTIMIZE');
 
