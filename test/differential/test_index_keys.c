@@ -5,7 +5,8 @@
  * declaration: values of every type, as literals and as parameters, numbers as texts, and whole
  * numbers that no double holds. Both succeed or fail alike, a row that is refused takes nothing with
  * it, also in a transaction, and then both hold the same rows under the same keys. So with partition
- * keys, where each value has one partition.
+ * keys, where each value has one partition. An index over a table holds what its own columns make of
+ * the table's values, and the integrity check knows that.
  *
  *   VS_KEYS_ROUNDS  changes of each table (default 1,500)
  *   VS_KEYS_SEED    where the random numbers begin (default 1)
@@ -295,12 +296,58 @@ static void every_pair_of_values_is_one_key_or_two(void **state)
     }
 }
 
+/* A table with every value in a column of one type, and an index with a column of another; auxiliary
+ * texts among them. */
+static void keys_index_values(const char *of_base, const char *of_index)
+{
+    char *sql = sqlite3_mprintf(
+        "CREATE TABLE base(id INTEGER PRIMARY KEY, v, kk %s, note %s); CREATE VIRTUAL TABLE t "
+        "USING "
+        "vecshard(v float[2], kk %s PARTITION KEY, +note %s, content=base, content_rowid=id)",
+        of_base, of_base, of_index, of_index);
+    assert_non_null(sql);
+    vs_test_run(db, sql);
+    sqlite3_free(sql);
+    for (size_t i = 0; i < VS_TEST_COUNT(keys_values); i++) {
+        sql = sqlite3_mprintf("INSERT INTO base(v, kk, note) VALUES ('[1,2]', %s, %s)",
+                              keys_values[i], keys_values[keys_pick(VS_TEST_COUNT(keys_values))]);
+        vs_test_run(db, sql);
+        sqlite3_free(sql);
+    }
+    vs_test_run(db, "INSERT INTO base(v, kk, note) VALUES ('[1,2]', 0.1 + 0.2, x'd0d1'), "
+                    "('[3,4]', 1e300 / 3, x'd1'), ('[5,6]', x'3132', 1e-300 / 3)");
+}
+
+/* What an index takes over from a table is what the check expects, whatever both columns are; and
+ * another value is found. */
+static void values_of_an_index_are_those_of_its_table(void **state)
+{
+    (void)state;
+    for (size_t a = 0; a < VS_TEST_COUNT(keys_types); a++) {
+        for (size_t b = 0; b < VS_TEST_COUNT(keys_types); b++) {
+            char *report = NULL;
+            keys_index_values(keys_types[a], keys_types[b]);
+            vs_test_run(db, "INSERT INTO t(t) VALUES ('integrity-check'); UPDATE base SET kk = "
+                            "(SELECT kk FROM base AS o WHERE o.id = 35 - base.id);"
+                            "INSERT INTO t(t) VALUES ('integrity-check');"
+                            "UPDATE t_rows SET c1 = 'another' WHERE id = 7");
+            int rc = vs_test_query(db, "INSERT INTO t(t) VALUES ('integrity-check')", &report);
+            if (rc == SQLITE_OK || strstr(report, "1 rows have another kk in base: 7") == NULL) {
+                fail_msg("%s in %s: %s", keys_types[a], keys_types[b], report);
+            }
+            sqlite3_free(report);
+            vs_test_run(db, "DROP TABLE t; DROP TABLE base");
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_pair_of_values_is_one_key_or_two),
         cmocka_unit_test(keys_are_those_of_a_plain_table),
         cmocka_unit_test(partitions_are_those_of_a_plain_table),
+        cmocka_unit_test(values_of_an_index_are_those_of_its_table),
     };
     int seed = keys_number("VS_KEYS_SEED", 1);
     keys_random = (uint64_t)seed;
