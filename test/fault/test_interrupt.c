@@ -11,6 +11,7 @@
 #include "../search_fixture.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -86,7 +87,8 @@ static void the_progress_handler_stops_every_statement_anywhere(void **state)
 typedef struct interrupter {
     sqlite3 *db;
     double after_ms;
-    double at_ms; /* out */
+    atomic_int is_done; /* the work has ended */
+    double at_ms;       /* out: the first interrupt */
 } interrupter;
 
 static void *interrupt_later(void *data)
@@ -95,7 +97,11 @@ static void *interrupt_later(void *data)
     struct timespec pause = {0, (long)(work->after_ms * 1e6)};
     nanosleep(&pause, NULL);
     work->at_ms = now_ms();
-    sqlite3_interrupt(work->db);
+    /* More than once: SQLite forgets one that comes before the statement has begun. */
+    while (!atomic_load(&work->is_done)) {
+        sqlite3_interrupt(work->db);
+        nanosleep(&pause, NULL);
+    }
     return NULL;
 }
 
@@ -103,10 +109,11 @@ static void *interrupt_later(void *data)
 static void stops_soon(sqlite3 *db, const char *sql, double after_ms)
 {
     pthread_t thread;
-    interrupter work = {db, after_ms, 0.0};
+    interrupter work = {db, after_ms, 0, 0.0};
     assert_int_equal(pthread_create(&thread, NULL, interrupt_later, &work), 0);
     int rc = fixture_step_all(db, sql);
     double end_ms = now_ms();
+    atomic_store(&work.is_done, 1);
     pthread_join(thread, NULL);
     if (rc != SQLITE_INTERRUPT || end_ms - work.at_ms > INTERRUPT_MS_MAX) {
         fail_msg("%s: result %d, %.0f ms after the interrupt", sql, rc, end_ms - work.at_ms);
