@@ -108,6 +108,21 @@ int vs_args_compares_k(const sqlite3_index_info *info, int column)
     return 0;
 }
 
+int vs_args_plan_words(sqlite3_index_info *info, sqlite3_str *words, int rc)
+{
+    char *text = sqlite3_str_finish(words);
+    if (rc == SQLITE_OK && text == NULL) {
+        rc = SQLITE_NOMEM;
+    }
+    if (rc != SQLITE_OK) {
+        sqlite3_free(text);
+        return rc;
+    }
+    info->idxStr = text;
+    info->needToFreeIdxStr = 1;
+    return SQLITE_OK;
+}
+
 void vs_args_plan_k_compared(sqlite3_index_info *info)
 {
     static char words[] = "k is compared, not given";

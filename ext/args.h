@@ -37,6 +37,10 @@ int64_t vs_args_literal_k(sqlite3_index_info *info, int constraint, int64_t unkn
 int vs_args_claim(sqlite3_index_info *info, int constraint, int argument, const char *who,
                   vs_err *err);
 
+/* Ends the words of a plan and makes them idxStr, which SQLite frees. rc: so far; after an error the
+ * words are dropped. Returns rc, or SQLITE_NOMEM. */
+int vs_args_plan_words(sqlite3_index_info *info, sqlite3_str *words, int rc);
+
 /*
  * Makes a plan that only reports, when it is executed, that arguments are missing. Its cost keeps
  * it from being chosen where there is another: SQLite asks for plans without the arguments while it

@@ -211,16 +211,10 @@ static int vtab_search_best_index(sqlite3_vtab *base, sqlite3_index_info *info)
     if (rc == SQLITE_OK) {
         rc = search_claim(info, &leading, &pushdown, words, &err);
     }
-    char *text = sqlite3_str_finish(words);
-    if (rc == SQLITE_OK && text == NULL) {
-        rc = SQLITE_NOMEM;
-    }
+    rc = vs_args_plan_words(info, words, rc);
     if (rc != SQLITE_OK) {
-        sqlite3_free(text);
         return vs_error_vtab(base, rc, &err);
     }
-    info->idxStr = text;
-    info->needToFreeIdxStr = 1;
     info->orderByConsumed =
         info->nOrderBy == 1 && !info->aOrderBy[0].desc &&
         (info->aOrderBy[0].iColumn == VS_COL_DISTANCE || info->aOrderBy[0].iColumn == VS_COL_RANK);
