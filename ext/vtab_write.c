@@ -22,6 +22,10 @@
 #include "content.h"
 #include "maint.h"
 
+/* At most, in a row of t_rows: a value beside the bytes of texts and BLOBs; what else is in the row. */
+#define WRITE_VALUE_BYTES 10
+#define WRITE_ROW_BYTES 100
+
 /* ---- transactions ---------------------------------------------------------------------------- */
 
 /* Nothing waits in memory; what is remembered of the last write ends with every boundary that an
@@ -299,6 +303,30 @@ static int write_apply(write_change *change, const write_conflicts *conflicts)
     return is_deleted ? vs_store_undone(store, rc, change->err) : rc;
 }
 
+/* A row that SQLite would not take is refused before anything is written: afterwards the transaction
+ * would have to go. All columns but vectors are in one row of t_rows. */
+static int write_check_size(const write_change *change)
+{
+    const vs_declaration *declaration = &change->store->declaration;
+    int64_t bytes = WRITE_ROW_BYTES,
+            most = sqlite3_limit(change->store->db, SQLITE_LIMIT_LENGTH, -1);
+    for (int i = 0; i < declaration->column_count; i++) {
+        sqlite3_value *value = change->columns[i];
+        int type = sqlite3_value_type(value);
+        if (declaration->columns[i].kind != VS_COLUMN_VECTOR) {
+            bytes += WRITE_VALUE_BYTES;
+            bytes += type == SQLITE_TEXT || type == SQLITE_BLOB ? sqlite3_value_bytes(value) : 0;
+        }
+    }
+    return bytes <= most
+               ? SQLITE_OK
+               : vs_error(change->err, SQLITE_TOOBIG,
+                          "%s: row %lld has %lld bytes beside its vectors, and SQLite's limit is "
+                          "%lld: string or blob too big",
+                          change->store->label, (long long)change->row.rowid, (long long)bytes,
+                          (long long)most);
+}
+
 static int write_row(write_change *change, sqlite3_value *rowid, sqlite3_int64 *out_rowid)
 {
     write_conflicts conflicts;
@@ -312,6 +340,9 @@ static int write_row(write_change *change, sqlite3_value *rowid, sqlite3_int64 *
     }
     if (rc == SQLITE_OK) {
         rc = write_read_row(change, rowid);
+    }
+    if (rc == SQLITE_OK) {
+        rc = write_check_size(change);
     }
     if (rc == SQLITE_OK) {
         rc = write_find_conflicts(change, &conflicts);

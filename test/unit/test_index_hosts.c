@@ -98,6 +98,29 @@ static void what_was_read_uncommitted_is_forgotten(void **state)
     vs_test_close(writer);
 }
 
+/* A row above the connection's limit is refused, and the transaction goes on. */
+static void rows_above_the_limit_cost_no_transaction(void **state)
+{
+    (void)state;
+    vs_test_run(db, "CREATE VIRTUAL TABLE t USING vecshard(v float[4], a TEXT, +b TEXT)");
+    int most = sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 200000);
+    vs_test_run(db, "BEGIN; INSERT INTO t(rowid, v, a) VALUES(1, '[1,2,3,4]', 'kept')");
+    vs_test_fails(
+        db,
+        "INSERT INTO t(rowid, v, a, b) VALUES(2, '[1,2,3,4]', hex(zeroblob(60000)), "
+        "hex(zeroblob(60000)))",
+        "t: row 2 has 240120 bytes beside its vectors, and SQLite's limit is 200000: string "
+        "or blob too big");
+    vs_test_fails(db, "UPDATE t SET a = hex(zeroblob(60000)), b = hex(zeroblob(60000))",
+                  "string or blob too big"); /* SQLite's own: it gathers the values first */
+    vs_test_run(db,
+                "INSERT INTO t(rowid, v, b) VALUES(3, '[1,2,3,4]', hex(zeroblob(40000))); COMMIT");
+    (void)sqlite3_limit(db, SQLITE_LIMIT_LENGTH, most);
+    vs_test_gives(db, "SELECT rowid, a, length(b) FROM t", "1|kept|NULL; 3|NULL|80000");
+    vs_test_run(db, "INSERT INTO t(t) VALUES('integrity-check')");
+    vs_test_run(db, "DROP TABLE t");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -105,6 +128,7 @@ int main(void)
         cmocka_unit_test(tiers_need_no_pragma),
         cmocka_unit_test(bounds_of_the_distance_may_be_text),
         cmocka_unit_test(what_was_read_uncommitted_is_forgotten),
+        cmocka_unit_test(rows_above_the_limit_cost_no_transaction),
     };
     return cmocka_run_group_tests(tests, open_db, close_db);
 }
