@@ -10,13 +10,13 @@
  * optional. Conditions on id, distance and rank are applied inside the search, just as those of
  * vec_search (pushdown.c); they hold for each query. query_no = x and its ranges say which queries are
  * answered. SQLite checks all of them again. Where x follows from another table, the batch would run
- * for each of its rows: such a plan is given a cost that no join prefers. Rows come by query_no, then rank: ORDER BY query_no [, rank] is consumed. idxStr and idxNum
- * are as vec_search's.
+ * for each of its rows: such a plan is given a cost that no join prefers. Rows come by query_no, then
+ * rank: ORDER BY query_no [, rank] is consumed. idxStr and idxNum are as vec_search's.
  *
- * Executing. Queries are answered in groups of up to 256 (1,024 on a GPU), one pass over the data each, when the
- * cursor reaches them: memory does not grow with the size of the batch beyond the queries
- * themselves. Within a statement that writes, all are answered at once: later groups would see what
- * it wrote.
+ * Executing. Queries are answered in groups of up to 256 (1,024 on a GPU), one pass over the data
+ * each, when the cursor reaches them: memory does not grow with the size of the batch beyond the
+ * queries themselves. Within a statement that writes, all are answered at once: later groups would
+ * see what it wrote.
  *
  * Calls: plan.c, batch.c, batch_queries.c, pushdown.c, gpu_table.c, args.c, vs_api.c.
  * Called by: vtab_search.c (registration).

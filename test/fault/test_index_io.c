@@ -15,10 +15,7 @@
 
 #include "../index_faults.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
-#include <time.h>
-
+#include "../interrupter.h"
 #include "../vs_fault.h"
 #include "../vs_fault_io.h"
 
@@ -173,50 +170,16 @@ static void every_statement_stops_anywhere(void **state)
     }
 }
 
-typedef struct interrupter {
-    sqlite3 *db;
-    atomic_int is_done; /* the work has ended */
-    double at_ms;       /* out: the first interrupt */
-} interrupter;
-
-static double now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
-}
-
-static void *interrupt_later(void *data)
-{
-    interrupter *work = data;
-    struct timespec pause = {0, 10000000};
-    nanosleep(&pause, NULL);
-    work->at_ms = now_ms();
-    /* More than once: SQLite forgets one that comes before the statement has begun. */
-    while (!atomic_load(&work->is_done)) {
-        sqlite3_interrupt(work->db);
-        nanosleep(&pause, NULL);
-    }
-    return NULL;
-}
-
 /* The statement, which runs for longer, stops soon after it is interrupted, and changes nothing. */
 static void stops_soon(sqlite3 *db, const char *sql)
 {
     static const char sum[] = "SELECT count(*), sum(rowid), max(length(v)) FROM big_index; SELECT "
                               "count(*), sum(id) FROM big";
-    pthread_t thread;
-    interrupter work = {db, 0, 0.0};
+    interrupter work;
     uint64_t before = 0, after = 0;
     assert_int_equal(index_run(db, sum, &before), SQLITE_OK);
-    assert_int_equal(pthread_create(&thread, NULL, interrupt_later, &work), 0);
-    int rc = index_run(db, sql, NULL);
-    double end_ms = now_ms();
-    atomic_store(&work.is_done, 1);
-    pthread_join(thread, NULL);
-    if (rc != SQLITE_INTERRUPT || end_ms - work.at_ms > 500.0) {
-        fail_msg("%s: result %d, %.0f ms after the interrupt", sql, rc, end_ms - work.at_ms);
-    }
+    interrupter_start(&work, db, 10);
+    interrupter_end(&work, sql, index_run(db, sql, NULL), 500);
     fixture_nothing_is_open(db);
     assert_int_equal(index_run(db, sum, &after), SQLITE_OK);
     assert_true(before == after);

@@ -10,20 +10,12 @@
 
 #include "../search_fixture.h"
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
-#include <time.h>
+
+#include "../interrupter.h"
 
 #define INTERRUPT_MS_MAX 500.0
 #define INTERRUPT_OPCODES 40 /* between two calls of the progress handler */
-
-static double now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
-}
 
 static long countdown;
 
@@ -83,41 +75,12 @@ static void the_progress_handler_stops_every_statement_anywhere(void **state)
     vs_test_close(db);
 }
 
-/* Another thread that interrupts after a while. */
-typedef struct interrupter {
-    sqlite3 *db;
-    double after_ms;
-    atomic_int is_done; /* the work has ended */
-    double at_ms;       /* out: the first interrupt */
-} interrupter;
-
-static void *interrupt_later(void *data)
-{
-    interrupter *work = data;
-    struct timespec pause = {0, (long)(work->after_ms * 1e6)};
-    nanosleep(&pause, NULL);
-    work->at_ms = now_ms();
-    /* More than once: SQLite forgets one that comes before the statement has begun. */
-    while (!atomic_load(&work->is_done)) {
-        sqlite3_interrupt(work->db);
-        nanosleep(&pause, NULL);
-    }
-    return NULL;
-}
-
 /* The statement, which runs far longer, is interrupted after `after_ms` and stops soon. */
 static void stops_soon(sqlite3 *db, const char *sql, double after_ms)
 {
-    pthread_t thread;
-    interrupter work = {db, after_ms, 0, 0.0};
-    assert_int_equal(pthread_create(&thread, NULL, interrupt_later, &work), 0);
-    int rc = fixture_step_all(db, sql);
-    double end_ms = now_ms();
-    atomic_store(&work.is_done, 1);
-    pthread_join(thread, NULL);
-    if (rc != SQLITE_INTERRUPT || end_ms - work.at_ms > INTERRUPT_MS_MAX) {
-        fail_msg("%s: result %d, %.0f ms after the interrupt", sql, rc, end_ms - work.at_ms);
-    }
+    interrupter work;
+    interrupter_start(&work, db, after_ms);
+    interrupter_end(&work, sql, fixture_step_all(db, sql), INTERRUPT_MS_MAX);
     fixture_nothing_is_open(db);
     fixture_is_usable(db);
 }
